@@ -113,7 +113,9 @@ export function printExactly(value: Json): string {
   if (value instanceof WholeFloat) return printFloat(value.value);
   if (Array.isArray(value)) return `[${value.map(printExactly).join(',')}]`;
   if (typeof value === 'object' && value !== null) {
-    const members = Object.entries(value).map(([name, item]) => `${JSON.stringify(name)}:${printExactly(item)}`);
+    const members = Object.entries(value).map(
+      ([name, item]) => `${JSON.stringify(name)}:${printExactly(item)}`,
+    );
     return `{${members.join(',')}}`;
   }
   return JSON.stringify(value);

@@ -23,8 +23,13 @@ export interface JsonObject {
   [member: string]: Json;
 }
 
-/** 16 digits in a row, a fraction ending in 0, an exponent, or minus zero; also inside strings, at the price of time. */
-const INEXACT_NUMBER = /\d(?:\d{15}|[eE]|\.\d*0(?!\d))|-0(?![.\d])/;
+/**
+ * A number, where one may stand, that is minus zero, has 16 digits (with or without a point among them:
+ * `999999999999999.99` rounds to a whole number), an exponent, or a fraction ending in 0. Within strings it hits
+ * rarely, and then costs only time.
+ */
+const INEXACT_NUMBER =
+  /(?:^|[\s,:[])(?:-0(?![.\d])|-?\d(?:\d{15}|[\d.]{16}|\d*(?:\.\d+)?[eE]|\d*\.\d*0(?=[\s,\]}]|$)))/;
 
 /**
  * Reads a JSON text.
@@ -45,7 +50,9 @@ export function printJson(value: Json): string {
 
 /** A plain JSON object: not null, not an array, not a number of ours. */
 export function isObject(value: Json | undefined): value is JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WholeFloat);
+  return (
+    typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof WholeFloat)
+  );
 }
 
 /** The member, if the object has it itself: `__proto__` and friends are data here. */
@@ -56,7 +63,12 @@ export function member(object: JsonObject, name: string): Json | undefined {
 /** Sets a member as data, `__proto__` included. */
 export function setMember(object: JsonObject, name: string, value: Json): void {
   if (name === '__proto__') {
-    Object.defineProperty(object, name, { value, writable: true, enumerable: true, configurable: true });
+    Object.defineProperty(object, name, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   } else {
     object[name] = value;
   }

@@ -6,7 +6,12 @@ import type { Payload } from './payload.js';
 export type Action = { type: 'void' } | { type: 'enqueue'; queue: string };
 
 export type Message =
-  | { type: 'workerregistered'; worker_id: string; reattach_token?: string; features?: string[] }
+  | {
+      type: 'workerregistered';
+      worker_id: string;
+      reattach_token?: string;
+      features?: string[];
+    }
   | { type: 'reattach'; previous_worker_id: string; reattach_token?: string }
   | RegisterFunction
   | { type: 'unregisterfunction'; id: string; namespace?: string }
@@ -19,6 +24,8 @@ export type Message =
   | InvocationResult
   | RegistrationRejected
   | { type: 'registerservice' }
+  | Observe
+  | { type: 'unobserve'; id: string }
   | { type: 'ping' }
   | { type: 'pong' };
 
@@ -92,6 +99,15 @@ export interface RegistrationRejected {
   worker_name?: string;
   function_id?: string;
   owner_worker_id: string;
+}
+
+/** What newer workers send instead of a trigger (observe 3.1). We send it; we do not serve it. */
+export interface Observe {
+  type: 'observe';
+  id: string;
+  source: JsonObject;
+  target: { function_id: string };
+  max_in_flight?: number;
 }
 
 export type MessageOf<T extends Message['type']> = Extract<Message, { type: T }>;
