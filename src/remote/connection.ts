@@ -1,0 +1,91 @@
+import { decode } from '../protocol/decode.js';
+import { encode } from '../protocol/encode.js';
+import { Heartbeat, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
+import type { Message, MessageOf } from '../protocol/messages.js';
+import { connect, type TransportOptions } from './transport.js';
+
+export type Greeting = MessageOf<'workerregistered'>;
+
+/** One connection to an engine that has greeted us. */
+export interface Connection {
+  readonly greeting: Greeting;
+  send(message: Message): void;
+  /** Says goodbye. */
+  close(): void;
+  /** Drops it, without a word. */
+  terminate(): void;
+  /** Resolves with the reason when it has ended. */
+  readonly closed: Promise<Error>;
+}
+
+/**
+ * Connects and waits for the engine's greeting, which every engine sends first. Sixty seconds of silence end the
+ * connection: engines never ping, but they answer pings (wire protocol 1.5).
+ * @throws whatever kept the connection from opening, or that no engine greeted in time.
+ */
+export async function openConnection(
+  options: TransportOptions,
+  onMessage: (message: Message) => void,
+): Promise<Connection> {
+  let greet: (greeting: Greeting) => void;
+  let end: (cause: Error) => void;
+  const greeting = new Promise<Greeting>((resolve) => {
+    greet = resolve;
+  });
+  const closed = new Promise<Error>((resolve) => {
+    end = resolve;
+  });
+  let heard = true;
+  const transport = await connect(options, {
+    onSign: () => {
+      heard = true;
+    },
+    onFrame: (bytes) => {
+      const decoded = decode(bytes.toString('utf8'));
+      if (decoded.kind !== 'message') return;
+      if (decoded.message.type === 'workerregistered') greet(decoded.message);
+      onMessage(decoded.message);
+    },
+    onClose: (cause) => end(cause),
+  });
+  const heartbeat = new Heartbeat();
+  heartbeat.add({
+    heard: () => {
+      const was = heard;
+      heard = false;
+      return was;
+    },
+    ping: () => transport.ping(),
+    lost: () => transport.terminate(),
+  });
+  const beating = setInterval(() => heartbeat.beat(), PING_INTERVAL_MS).unref();
+  void closed.then(() => clearInterval(beating));
+  return {
+    greeting: await greetingInTime(greeting, closed, options.connectTimeoutMs).catch((error: unknown) => {
+      transport.terminate();
+      throw error;
+    }),
+    send: (message) => transport.send(encode(message)),
+    close: () => transport.close(),
+    terminate: () => transport.terminate(),
+    closed,
+  };
+}
+
+async function greetingInTime(
+  greeting: Promise<Greeting>,
+  closed: Promise<Error>,
+  timeoutMs: number,
+): Promise<Greeting> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<Error>((resolve) => {
+    timer = setTimeout(
+      () => resolve(new Error('it does not greet workers as an iii engine does')),
+      timeoutMs,
+    );
+  });
+  const first = await Promise.race([greeting, closed, silence]);
+  clearTimeout(timer);
+  if (first instanceof Error) throw first;
+  return first;
+}

@@ -1,0 +1,203 @@
+import { EventEmitter } from 'node:events';
+import { setTimeout as delay } from 'node:timers/promises';
+import pRetry from 'p-retry';
+import { GatewayError, toErrorBody } from '../errors.js';
+import type { Service } from '../lifecycle.js';
+import type { Logger } from '../logger.js';
+import type { InvocationResult, InvokeFunction, Message } from '../protocol/messages.js';
+import type { Payload } from '../protocol/payload.js';
+import { Calls, type RemoteCall } from './calls.js';
+import { type Connection, openConnection } from './connection.js';
+import { helloFrames, type PreviousSession } from './hello.js';
+import { describeStatus, type LinkStatus } from './status.js';
+import type { TransportOptions } from './transport.js';
+
+export interface LinkOptions extends TransportOptions {
+  /** Our worker name at the remote: unique, and the same after a restart. */
+  workerName: string;
+  version: string;
+  /** Calls sent and unanswered at a time. */
+  window: number;
+  /** First and longest wait between attempts, in ms; each is jittered. */
+  reconnectMs: readonly [first: number, longest: number];
+}
+
+/** What the link remembers across connections and restarts, so that it can ask for its place back. */
+export interface SessionMemory {
+  recall(): PreviousSession | undefined;
+  remember(session: PreviousSession): void;
+}
+
+/** One successful open of the link. */
+export interface Epoch {
+  /** New for every open, never the same again. */
+  id: string;
+  /** Our worker id on this connection. */
+  workerId: string;
+  /** What the engine says it can do (observe 2.1). */
+  features: readonly string[];
+}
+
+/** Answers the remote's call of a function of ours. */
+export type Answer = (call: InvokeFunction) => Payload | undefined | Promise<Payload | undefined>;
+
+/**
+ * Our place as a worker of the remote engine: it outlives its connections, and reconnects for ever.
+ * Emits `status` at every change and `open` once the engine knows us; what hangs on a connection (functions,
+ * subscriptions) is registered again by whoever owns it, on `open`.
+ */
+export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoch] }> implements Service {
+  readonly name = 'link';
+  private current: LinkStatus = { state: 'closed' };
+  private connection: Connection | undefined;
+  private readonly calls: Calls;
+  private readonly functions = new Map<string, Answer>();
+  private readonly stopping = new AbortController();
+  private running: Promise<void> | undefined;
+
+  constructor(
+    private readonly options: LinkOptions,
+    private readonly memory: SessionMemory,
+    private readonly randomUuid: () => string,
+    private readonly logger: Logger,
+  ) {
+    super();
+    this.calls = new Calls(randomUuid(), options.window, Date.now, (call) => this.send(call));
+  }
+
+  get status(): LinkStatus {
+    return this.current;
+  }
+
+  /** Begins to connect; it does not wait for the remote, which may be away. */
+  async start(): Promise<void> {
+    this.running ??= this.run().catch((error: unknown) => {
+      if (!this.stopping.signal.aborted)
+        this.refuse(error instanceof Error ? error : new Error(String(error)));
+    });
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort();
+    this.connection?.close();
+    await this.running;
+    if (this.current.state !== 'refused') this.become({ state: 'closed' });
+  }
+
+  /** Gives the remote up for good: it turned out to be one that we must not talk to. */
+  refuse(cause: Error): void {
+    this.become({ state: 'refused', cause });
+    this.stopping.abort();
+    this.connection?.terminate();
+  }
+
+  /**
+   * Calls a function of the remote. Resolves with the remote's answer, error answers included.
+   * @throws GatewayError as `Calls.start` does; at once `GATEWAY_OFFLINE` while the link is down.
+   */
+  call(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
+    if (this.current.state === 'open') return this.calls.start(call, deadlineMs);
+    const message = `The remote engine is away: ${describeStatus(this.current)}`;
+    return Promise.reject(new GatewayError('GATEWAY_OFFLINE', message));
+  }
+
+  /** Sends a message that belongs to this connection, such as a registration; it is lost with the connection. */
+  send(message: Message): void {
+    this.connection?.send(message);
+  }
+
+  /** Answers the remote's calls of this function id, until `unserve`. */
+  serve(functionId: string, answer: Answer): void {
+    this.functions.set(functionId, answer);
+  }
+
+  unserve(functionId: string): void {
+    this.functions.delete(functionId);
+  }
+
+  private async run(): Promise<void> {
+    const [first, longest] = this.options.reconnectMs;
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const connection = await pRetry((attempt) => this.connect(attempt), {
+        retries: Number.POSITIVE_INFINITY,
+        minTimeout: first,
+        maxTimeout: longest,
+        randomize: true,
+        signal,
+        onFailedAttempt: ({ error, attemptNumber }) => {
+          this.become({ state: 'waiting', attempt: attemptNumber, cause: error });
+        },
+      });
+      const cause = await connection.closed;
+      this.connection = undefined;
+      this.calls.fail(cause);
+      if (signal.aborted) return;
+      this.become({ state: 'waiting', attempt: 0, cause });
+      await delay(first * (1 + Math.random()), undefined, { signal });
+    }
+  }
+
+  private async connect(attempt: number): Promise<Connection> {
+    this.become({ state: 'connecting', attempt });
+    const connection = await openConnection(this.options, (message) => this.receive(message));
+    if (this.stopping.signal.aborted) {
+      connection.close();
+      return connection;
+    }
+    const { worker_id: workerId, reattach_token: reattachToken, features = [] } = connection.greeting;
+    this.connection = connection;
+    const { workerName, version } = this.options;
+    for (const frame of helloFrames(workerName, version, this.memory.recall())) connection.send(frame);
+    this.memory.remember({ workerId, ...(reattachToken !== undefined && { reattachToken }) });
+    const epoch: Epoch = { id: this.randomUuid(), workerId, features };
+    this.become({ state: 'open', since: Date.now(), epoch: epoch.id });
+    this.emit('open', epoch);
+    return connection;
+  }
+
+  private receive(message: Message): void {
+    switch (message.type) {
+      case 'invocationresult':
+        this.calls.settle(message);
+        return;
+      case 'invokefunction':
+        void this.answer(message);
+        return;
+      case 'registrationrejected':
+        this.logger.error(
+          { code: message.code, function_id: message.function_id, owner: message.owner_worker_id },
+          `the remote engine refused our registration: another worker is called ${message.worker_name ?? message.function_id}. Give this gateway another name`,
+        );
+        return;
+      case 'triggerregistrationresult':
+        if (message.error)
+          this.logger.warn({ error: message.error }, 'the remote engine refused a trigger of ours');
+        return;
+      case 'ping':
+        this.send({ type: 'pong' });
+        return;
+      default:
+        return;
+    }
+  }
+
+  private async answer(call: InvokeFunction): Promise<void> {
+    const { invocation_id, function_id } = call;
+    try {
+      const serve = this.functions.get(function_id);
+      if (!serve) throw new GatewayError('function_not_found', 'Function not found');
+      const result = await serve(call);
+      if (invocation_id === undefined) return;
+      this.send({ type: 'invocationresult', invocation_id, function_id, ...(result && { result }) });
+    } catch (error) {
+      if (invocation_id === undefined) return;
+      this.send({ type: 'invocationresult', invocation_id, function_id, error: toErrorBody(error) });
+    }
+  }
+
+  private become(status: LinkStatus): void {
+    this.current = status;
+    this.emit('status', status);
+  }
+}

@@ -1,0 +1,39 @@
+/** The mark that calls carry from gateway to gateway, so that one that comes round is recognised (gateway-api 2). */
+import { GatewayError } from '../errors.js';
+import { isObject, type Json, member } from '../protocol/json.js';
+import { Payload } from '../protocol/payload.js';
+
+const MARK = 'iii_state_gateway';
+
+/** The ids of the gateways that a call has passed. */
+function passedGateways(metadata: Payload | undefined): string[] {
+  const mark = metadata && isObject(metadata.value) ? member(metadata.value, MARK) : undefined;
+  const via = isObject(mark) ? member(mark, 'via') : undefined;
+  return Array.isArray(via) ? via.filter((id) => typeof id === 'string') : [];
+}
+
+/** Marks calls as having passed this gateway, and stops those that have. */
+export class PassageStamp {
+  private readonly alone: Payload;
+
+  constructor(private readonly gatewayId: string) {
+    this.alone = Payload.of({ [MARK]: { via: [gatewayId] } });
+  }
+
+  /** @throws GatewayError `GATEWAY_LOOP` for a call that has been here before. */
+  check(metadata: Payload | undefined): void {
+    if (!metadata || !passedGateways(metadata).includes(this.gatewayId)) return;
+    throw new GatewayError(
+      'GATEWAY_LOOP',
+      'This call has passed this gateway before: gateways are joined in a circle. Point one of them at the engine that owns the state',
+    );
+  }
+
+  stamp(metadata: Payload | undefined): Payload {
+    if (!metadata) return this.alone; // printed once for all of them
+    const others: { [name: string]: Json } = isObject(metadata.value)
+      ? metadata.value
+      : { metadata: metadata.value };
+    return Payload.of({ ...others, [MARK]: { via: [...passedGateways(metadata), this.gatewayId] } });
+  }
+}

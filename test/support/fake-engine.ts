@@ -1,0 +1,133 @@
+import { EventEmitter, once } from 'node:events';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { type WebSocket, WebSocketServer } from 'ws';
+
+/** A frame as it stands on the wire, so that a test sees what was really sent. */
+export interface Frame {
+  type: string;
+  [member: string]: unknown;
+}
+
+export interface FakeEngineOptions {
+  /** What `workerregistered` advertises. */
+  features?: string[];
+  /** 0, or a port that must be had (a restart on the same one). */
+  port?: number;
+  /** False: connections are accepted and never greeted. */
+  greets?: boolean;
+}
+
+/** Answers one call: the members of its result frame (`result` or `error`), or nothing for silence. */
+export type Reply = (call: Frame) => { result?: unknown; error?: unknown } | undefined;
+
+/**
+ * A remote engine that does what it is told: it can stay silent, refuse, answer late, drop the connection or die.
+ * Functions without a reply are never answered. Emits every frame it receives as `frame`.
+ */
+export class FakeEngine extends EventEmitter<{ frame: [Frame, WebSocket]; connection: [WebSocket]; gone: [] }> {
+  readonly frames: Frame[] = [];
+  readonly sockets = new Set<WebSocket>();
+  private readonly replies = new Map<string, Reply>();
+  private readonly server: Server = createServer();
+  private readonly webSockets = new WebSocketServer({ server: this.server, perMessageDeflate: false });
+  private workers = 0;
+
+  private constructor(private readonly options: FakeEngineOptions) {
+    super();
+    this.webSockets.on('connection', (socket) => this.welcome(socket));
+  }
+
+  static async start(options: FakeEngineOptions = {}): Promise<FakeEngine> {
+    const engine = new FakeEngine(options);
+    engine.server.listen(options.port ?? 0, '127.0.0.1');
+    await once(engine.server, 'listening');
+    return engine;
+  }
+
+  get port(): number {
+    return (this.server.address() as AddressInfo).port;
+  }
+
+  get url(): string {
+    return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** From now on calls of this function get this reply. */
+  reply(functionId: string, reply: Reply): this {
+    this.replies.set(functionId, reply);
+    return this;
+  }
+
+  /** From now on calls of this function get no answer. */
+  silence(functionId: string): this {
+    this.replies.delete(functionId);
+    return this;
+  }
+
+  send(frame: Frame): void {
+    for (const socket of this.sockets) socket.send(JSON.stringify(frame));
+  }
+
+  /** Answers a call by hand, whenever the test likes. */
+  answer(call: Frame, outcome: { result?: unknown; error?: unknown }): void {
+    const { invocation_id, function_id } = call;
+    this.send({ type: 'invocationresult', invocation_id, function_id, ...outcome });
+  }
+
+  /** The next frame that fits, or one that came already. */
+  async received(fits: (frame: Frame) => boolean): Promise<Frame> {
+    const known = this.frames.find(fits);
+    if (known) return known;
+    return new Promise((resolve) => {
+      const look = (frame: Frame) => {
+        if (!fits(frame)) return;
+        this.off('frame', look);
+        resolve(frame);
+      };
+      this.on('frame', look);
+    });
+  }
+
+  /** Drops every connection without a word. */
+  drop(): void {
+    for (const socket of this.sockets) socket.terminate();
+  }
+
+  async stop(): Promise<void> {
+    this.drop();
+    this.webSockets.close();
+    this.server.closeAllConnections();
+    await new Promise((resolve) => this.server.close(resolve));
+  }
+
+  private welcome(socket: WebSocket): void {
+    this.sockets.add(socket);
+    socket.on('close', () => {
+      this.sockets.delete(socket);
+      this.emit('gone');
+    });
+    socket.on('message', (bytes: Buffer) => this.hear(socket, JSON.parse(bytes.toString('utf8')) as Frame));
+    this.workers += 1;
+    if (this.options.greets === false) return;
+    socket.send(
+      JSON.stringify({
+        type: 'workerregistered',
+        worker_id: `worker-${this.workers}`,
+        reattach_token: `token-${this.workers}`,
+        ...(this.options.features && { features: this.options.features }),
+      }),
+    );
+    this.emit('connection', socket);
+  }
+
+  private hear(socket: WebSocket, frame: Frame): void {
+    this.frames.push(frame);
+    this.emit('frame', frame, socket);
+    if (frame.type !== 'invokefunction' || frame['invocation_id'] === undefined) return;
+    const outcome = this.replies.get(String(frame['function_id']))?.(frame);
+    if (!outcome) return;
+    const { invocation_id, function_id } = frame;
+    socket.send(JSON.stringify({ type: 'invocationresult', invocation_id, function_id, ...outcome }));
+  }
+}
