@@ -20,7 +20,10 @@ export interface StateAdapter extends Service {
 }
 
 /** What a custom adapter's module exports: `createAdapter(config, context)`. */
-export type CreateAdapter = (config: unknown, context: AdapterContext) => StateAdapter | Promise<StateAdapter>;
+export type CreateAdapter = (
+  config: unknown,
+  context: AdapterContext,
+) => StateAdapter | Promise<StateAdapter>;
 
 export interface AdapterContext {
   /** Folder of this gateway's data; an adapter keeps its files in a folder of its own below it. */

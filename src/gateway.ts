@@ -1,0 +1,207 @@
+import { randomUUID } from 'node:crypto';
+import type { BridgeStateConfig, Config, StateConfig } from './config/config.js';
+import { GatewayError } from './errors.js';
+import { type Service, startAll } from './lifecycle.js';
+import { Listener } from './listener/listener.js';
+import type { Logger } from './logger.js';
+import { type Interest, StateTriggers } from './relay/state-triggers.js';
+import { Feed } from './remote/feed.js';
+import { RemoteLink } from './remote/link.js';
+import { PassageStamp } from './remote/passage.js';
+import { enqueueOnRemote } from './remote/queue.js';
+import { describeStatus } from './remote/status.js';
+import { Channels } from './router/channels.js';
+import { offerEngineEvents } from './router/engine-events.js';
+import { offerEngineFunctions } from './router/engine-functions.js';
+import { offerPubSub } from './router/pubsub.js';
+import { Router } from './router/router.js';
+import type { StateAdapter } from './state/adapters/adapter.js';
+import { BridgeAdapter } from './state/adapters/bridge.js';
+import { CustomAdapter } from './state/adapters/custom.js';
+import { createKv } from './state/adapters/kv.js';
+import { STATE_FUNCTIONS } from './state/functions.js';
+import { StateModule } from './state/state-module.js';
+import { IdentityFile } from './storage/identity.js';
+
+export interface GatewayContext {
+  logger: Logger;
+  version: string;
+}
+
+/** Where a running gateway is found. */
+export interface GatewayAddresses {
+  listener: { host: string; port: number };
+  /** Where state lives, for people. */
+  state: string;
+}
+
+export interface Gateway {
+  /** @throws GatewayError `GATEWAY_STORAGE`, `GATEWAY_CONFIG`; or the listener's own error (`EADDRINUSE` …). */
+  start(): Promise<GatewayAddresses>;
+  stop(): Promise<void>;
+}
+
+/** What all parts are built from. */
+interface Ground {
+  config: Config;
+  context: GatewayContext;
+  identity: IdentityFile;
+  passage: PassageStamp;
+}
+
+/** The way to the remote engine, and back. */
+interface Remote {
+  link: RemoteLink;
+  feed: Feed;
+}
+
+/**
+ * Builds the gateway from its configuration and wires its parts, in the order of a write's way:
+ * listener → router → state → adapter → remote, and back over feed and relay.
+ * @throws GatewayError `GATEWAY_STORAGE` when the data folder cannot be used.
+ */
+export function createGateway(config: Config, context: GatewayContext): Gateway {
+  const identity = new IdentityFile(config.dataDir, randomUUID);
+  const ground: Ground = { config, context, identity, passage: new PassageStamp(identity.id) };
+  const remote = config.state.adapter === 'bridge' ? createRemote(config.state, ground) : undefined;
+
+  const router = new Router({
+    stateIsOurs: config.state.adapter !== 'none',
+    randomUuid: randomUUID,
+    enqueue: remote
+      ? enqueueOnRemote(remote.link, ground.passage, config.remote.callTimeoutMs)
+      : () =>
+          Promise.reject(new GatewayError('enqueue_error', 'No queue provider is installed on this engine')),
+  });
+  const channels = new Channels({ now: Date.now, randomUuid: randomUUID });
+  offerEngineFunctions(router, { now: Date.now, randomUuid: randomUUID, channels, version: context.version });
+  offerEngineEvents(router);
+  offerPubSub(router);
+
+  const state = createState(router, remote, ground);
+  const listener = createListener(router, channels, ground);
+  if (remote) refuseOurselves(remote.link, router);
+
+  const services: Service[] = [channels, ...state, ...(remote ? [remote.link] : []), listener];
+  let stopAll = async () => {};
+  return {
+    start: async () => {
+      stopAll = await startAll(services);
+      return { listener: listener.address, state: describeState(config.state) };
+    },
+    stop: () => stopAll(),
+  };
+}
+
+function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, identity }: Ground): Remote {
+  const { name = `iii-state-gateway-${identity.id.slice(0, 8)}` } = config;
+  const { headers, tls, window, reconnectMs } = config.remote;
+  const logger = context.logger.child({ part: 'link' });
+  const link = new RemoteLink(
+    {
+      url: remoteUrl,
+      headers,
+      tls,
+      connectTimeoutMs: 10_000,
+      workerName: name,
+      version: context.version,
+      window,
+      reconnectMs,
+    },
+    identity,
+    randomUUID,
+    logger,
+  );
+  link.on('status', (status) => {
+    if (status.state === 'connecting') return;
+    logger.info({ state: status.state }, describeStatus(status));
+  });
+  return { link, feed: new Feed(link, identity.id, context.logger.child({ part: 'feed' })) };
+}
+
+/** State and its triggers, offered to workers; the adapter is to be started. Nothing where there is no State. */
+function createState(
+  router: Router,
+  remote: Remote | undefined,
+  { config, context, passage }: Ground,
+): Service[] {
+  if (config.state.adapter === 'none') return [];
+  const adapter = createAdapter(config.state, remote, { config, context, passage });
+  const { maxValueBytes, triggersEnabled } = config.state;
+  const module = new StateModule(adapter, { passage, maxValueBytes, maxCallBytes: config.limits.frameBytes });
+  for (const { id, ...info } of STATE_FUNCTIONS) {
+    router.offer(id, {
+      ...info,
+      call: ({ caller, functionId, ...request }) =>
+        module.answer(id, { ...request, caller: caller?.id ?? '' }),
+    });
+  }
+  const interest: Interest = remote && triggersEnabled ? remote.feed : { want: () => {}, unwant: () => {} };
+  const triggers = new StateTriggers(router, interest, context.logger.child({ part: 'relay' }));
+  router.triggers.offerType('state', triggers);
+  if (triggersEnabled) {
+    module.on('change', (change) => triggers.tell(change));
+    remote?.feed.on('change', (change) => triggers.tell(change));
+  }
+  return [adapter];
+}
+
+function createAdapter(
+  state: Exclude<StateConfig, { adapter: 'none' }>,
+  remote: Remote | undefined,
+  { config, context, passage }: Omit<Ground, 'identity'>,
+): StateAdapter {
+  switch (state.adapter) {
+    case 'kv':
+      return createKv(state, { logger: context.logger, now: Date.now, randomId: randomUUID });
+    case 'bridge':
+      return new BridgeAdapter((remote as Remote).link, { passage, patienceMs: config.patienceMs });
+    case 'custom':
+      return new CustomAdapter(state.module, state.config, {
+        dataDir: config.dataDir,
+        logger: context.logger,
+      });
+  }
+}
+
+function createListener(router: Router, channels: Channels, { config, context }: Ground): Listener {
+  const { host, port } = config.listener;
+  const { workers, workerQueueBytes, ratePerWorker, handshakeMs } = config.limits;
+  return new Listener(
+    router,
+    channels,
+    {
+      host,
+      port,
+      maxWorkers: workers,
+      maxQueuedBytes: workerQueueBytes,
+      ratePerWorker,
+      handshakeMs,
+      allowedOrigins: config.allowedOrigins,
+    },
+    context.logger.child({ part: 'listener' }),
+  );
+}
+
+/** An address may lead back to our own listener in ways that no look at it can tell; a worker id cannot lie. */
+function refuseOurselves(link: RemoteLink, router: Router): void {
+  link.on('open', ({ workerId }) => {
+    if (router.workers.find(workerId))
+      link.refuse(new Error('it is this gateway itself; name another engine'));
+  });
+}
+
+function describeState(state: StateConfig): string {
+  switch (state.adapter) {
+    case 'none':
+      return 'none here';
+    case 'kv':
+      return state.storeMethod === 'in_memory'
+        ? "in this process's memory"
+        : `on this machine, in ${state.filePath}`;
+    case 'bridge':
+      return `on the remote engine ${state.remoteUrl}`;
+    case 'custom':
+      return `in the adapter ${state.module}`;
+  }
+}
