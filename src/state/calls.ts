@@ -27,15 +27,16 @@ export type StateFunctionId = StateInput['functionId'];
 export type StateInputOf<F extends StateFunctionId> = Extract<StateInput, { functionId: F }>;
 
 /** A checked call, with what an adapter in front of another engine passes on. */
-export type StateCall = StateInput & {
+export interface StateCall {
+  input: StateInput;
   /** The input as received, in the engine's shape. */
   payload: Payload;
   /** Worker id of the caller; cursors are bound to it. */
   caller: string;
-  metadata?: Payload;
-  traceparent?: string;
-  baggage?: string;
-};
+  metadata?: Payload | undefined;
+  traceparent?: string | undefined;
+  baggage?: string | undefined;
+}
 
 /** A change of one key; `undefined` is "no such key", which is not the same as a stored null. */
 export interface Change {

@@ -49,12 +49,21 @@ function readInput(functionId: Exclude<StateFunctionId, 'state::update'>, data: 
   switch (functionId) {
     case 'state::set': {
       const fields = Fields.of(data, 'StateSetInput', ['scope', 'key', 'value']);
-      return { functionId, ...addressOf(fields), value: fields.aliased('value', 'data') };
+      return {
+        functionId,
+        scope: fields.string('scope'),
+        key: fields.string('key'),
+        value: fields.aliased('value', 'data'),
+      };
     }
-    case 'state::get':
-      return { functionId, ...addressOf(Fields.of(data, 'StateGetInput', ['scope', 'key'])) };
-    case 'state::delete':
-      return { functionId, ...addressOf(Fields.of(data, 'StateDeleteInput', ['scope', 'key'])) };
+    case 'state::get': {
+      const fields = Fields.of(data, 'StateGetInput', ['scope', 'key']);
+      return { functionId, scope: fields.string('scope'), key: fields.string('key') };
+    }
+    case 'state::delete': {
+      const fields = Fields.of(data, 'StateDeleteInput', ['scope', 'key']);
+      return { functionId, scope: fields.string('scope'), key: fields.string('key') };
+    }
     case 'state::list':
     case 'state::list_keys':
       return { functionId, scope: Fields.of(data, 'StateGetGroupInput', ['scope']).string('scope') };
@@ -66,9 +75,11 @@ function readInput(functionId: Exclude<StateFunctionId, 'state::update'>, data: 
     case 'state::compare-and-set': {
       const names = ['scope', 'key', 'expected', 'value'];
       const fields = Fields.of(data, 'StateCompareAndSetInput', names);
+      const scope = fields.string('scope');
+      const key = fields.string('key');
       // An expected null means that the key must be absent; a stored null cannot be expected.
       const expected = fields.valueOrNull('expected');
-      return { functionId, ...addressOf(fields), expected, value: fields.value('value') };
+      return { functionId, scope, key, expected, value: fields.value('value') };
     }
   }
 }
@@ -76,10 +87,11 @@ function readInput(functionId: Exclude<StateFunctionId, 'state::update'>, data: 
 function decodeUpdate(data: Payload): DecodedInput {
   const value = parsedValue(data);
   const fields = Fields.of(value, 'StateUpdateInput', ['scope', 'key', 'ops']);
-  const address = addressOf(fields);
+  const scope = fields.string('scope');
+  const key = fields.string('key');
   const given = fields.value('ops');
   const decoded = decodeOps(given);
-  const input: StateInput = { functionId: 'state::update', ...address, ops: decoded.map(({ op }) => op) };
+  const input: StateInput = { functionId: 'state::update', scope, key, ops: decoded.map(({ op }) => op) };
   const isTagged = Array.isArray(given) && decoded.every(({ json }, index) => json === given[index]);
   if (isTagged) return { input, payload: data };
   const ops = decoded.map(({ json }) => json);
@@ -103,10 +115,6 @@ function readPage(functionId: 'state::list_entries', data: Json): StateInput {
     `limit must be 1 to ${PAGE.maxLimit}, max_bytes ${PAGE.minBytes} to ${PAGE.maxBytes}, ` +
       `and scope at most ${MAX_PAGED_SCOPE_BYTES} bytes`,
   );
-}
-
-function addressOf(fields: Fields): { scope: string; key: string } {
-  return { scope: fields.string('scope'), key: fields.string('key') };
 }
 
 function isWithin(value: number, min: number, max: number): boolean {

@@ -4,18 +4,18 @@ import type { Payload } from '../protocol/payload.js';
 import { changeOf, type StateChange } from '../protocol/state-event.js';
 import type { PassageStamp } from '../remote/passage.js';
 import type { StateAdapter } from './adapters/adapter.js';
-import type { StateAnswer, StateCall, StateFunctionId } from './calls.js';
+import type { StateFunctionId } from './calls.js';
 import { checkValueSize, decodeInput } from './inputs.js';
 import { eventOf } from './results.js';
 
 /** A call of a state function as it came in, not yet checked. */
 export interface StateRequest {
   data: Payload;
-  metadata?: Payload;
-  traceparent?: string;
-  baggage?: string;
-  /** Worker id of the caller. */
-  caller: string;
+  metadata?: Payload | undefined;
+  traceparent?: string | undefined;
+  baggage?: string | undefined;
+  /** Undefined for calls that the gateway makes itself. */
+  caller: { readonly id: string } | undefined;
 }
 
 export interface StateModuleOptions {
@@ -63,19 +63,13 @@ export class StateModule extends EventEmitter<{ change: [StateChange] }> {
     if (input.functionId === 'state::set' && this.options.maxValueBytes > 0) {
       checkValueSize(input.value, this.options.maxValueBytes);
     }
-    const { result, change } = await this.ask({ ...request, ...input, payload });
+    const { metadata, traceparent, baggage, caller } = request;
+    const call = { input, payload, caller: caller?.id ?? '', metadata, traceparent, baggage };
+    const { result, change } = await this.adapter.answer(call).catch((error: unknown) => {
+      throw failureOf(functionId, error);
+    });
     if (change) this.emit('change', changeOf(eventOf(change)));
     return result;
-  }
-
-  private async ask(call: StateCall): Promise<StateAnswer> {
-    try {
-      return await this.adapter.answer(call);
-    } catch (error) {
-      if (error instanceof GatewayError) throw error;
-      const [code, doing] = FAILURES[call.functionId];
-      throw new GatewayError(code, `Failed to ${doing}: ${messageOf(error)}`, { cause: error });
-    }
   }
 
   /** A real engine drops the connection over a larger frame, and a log that held one would never drain. */
@@ -87,4 +81,11 @@ export class StateModule extends EventEmitter<{ change: [StateChange] }> {
       `Failed to deserialize input for ${functionId}: it is larger than the ${maxCallBytes} bytes of limits.frame_bytes`,
     );
   }
+}
+
+/** What an adapter throws without a code of its own gets the engine's. */
+function failureOf(functionId: StateFunctionId, error: unknown): GatewayError {
+  if (error instanceof GatewayError) return error;
+  const [code, doing] = FAILURES[functionId];
+  return new GatewayError(code, `Failed to ${doing}: ${messageOf(error)}`, { cause: error });
 }

@@ -2,7 +2,7 @@ import { GatewayError } from '../../errors.js';
 import type { Payload } from '../../protocol/payload.js';
 import type { RemoteLink } from '../../remote/link.js';
 import type { PassageStamp } from '../../remote/passage.js';
-import type { StateAnswer, StateCall } from '../calls.js';
+import type { StateAnswer, StateCall, StateInput } from '../calls.js';
 import type { StateAdapter } from './adapter.js';
 
 export interface BridgeOptions {
@@ -31,20 +31,20 @@ export class BridgeAdapter implements StateAdapter {
    * answer; `GATEWAY_OUTCOME_UNKNOWN`: a write without answer, which may have been executed.
    */
   async answer(call: StateCall): Promise<StateAnswer> {
-    const { functionId, payload, metadata, traceparent, baggage } = call;
+    const { input, payload, metadata, traceparent, baggage } = call;
     const answer = await this.link
       .call(
         {
-          function_id: functionId,
+          function_id: input.functionId,
           data: payload,
           metadata: this.options.passage.stamp(metadata),
-          ...(traceparent !== undefined && { traceparent }),
-          ...(baggage !== undefined && { baggage }),
+          traceparent,
+          baggage,
         },
         this.options.patienceMs,
       )
       .catch((error: unknown) => {
-        throw unanswered(call, error);
+        throw unanswered(input, error);
       });
     if (answer.error) throw GatewayError.fromBody(answer.error);
     return resultOf(answer.result);
@@ -56,21 +56,21 @@ function resultOf(result: Payload | undefined): StateAnswer {
 }
 
 /** Whether a call without answer may have changed something depends on the call. */
-function unanswered(call: StateCall, error: unknown): unknown {
+function unanswered(input: StateInput, error: unknown): unknown {
   if (!(error instanceof GatewayError) || error.code === 'GATEWAY_OFFLINE') return error;
-  if (isWrite(call)) {
+  if (isWrite(input)) {
     return new GatewayError(
       'GATEWAY_OUTCOME_UNKNOWN',
-      `The remote engine was sent ${call.functionId} and did not answer: it may or may not have been executed`,
+      `The remote engine was sent ${input.functionId} and did not answer: it may or may not have been executed`,
       { cause: error },
     );
   }
-  return new GatewayError('GATEWAY_TIMEOUT', `The remote engine did not answer ${call.functionId} in time`, {
+  return new GatewayError('GATEWAY_TIMEOUT', `The remote engine did not answer ${input.functionId} in time`, {
     cause: error,
   });
 }
 
-function isWrite({ functionId }: StateCall): boolean {
+function isWrite({ functionId }: StateInput): boolean {
   switch (functionId) {
     case 'state::set':
     case 'state::update':
