@@ -130,11 +130,7 @@ function createState(
   const { maxValueBytes, triggersEnabled } = config.state;
   const module = new StateModule(adapter, { passage, maxValueBytes, maxCallBytes: config.limits.frameBytes });
   for (const { id, ...info } of STATE_FUNCTIONS) {
-    router.offer(id, {
-      ...info,
-      call: ({ caller, functionId, ...request }) =>
-        module.answer(id, { ...request, caller: caller?.id ?? '' }),
-    });
+    router.offer(id, { ...info, call: (call) => module.answer(id, call) });
   }
   const interest: Interest = remote && triggersEnabled ? remote.feed : { want: () => {}, unwant: () => {} };
   const triggers = new StateTriggers(router, interest, context.logger.child({ part: 'relay' }));

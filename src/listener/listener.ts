@@ -5,8 +5,9 @@ import type { Duplex } from 'node:stream';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
-import { FrameSocket, MAX_MESSAGE_BYTES } from '../protocol/frame-socket.js';
+import { FrameSocket } from '../protocol/frame-socket.js';
 import { Heartbeat, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
+import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import type { ChannelDirection, Channels } from '../router/channels.js';
 import type { Router } from '../router/router.js';
 import { channelSocket } from './channel-socket.js';
@@ -124,14 +125,18 @@ export class Listener implements Service {
   }
 
   private open(route: Route, webSocket: WebSocket, request: IncomingMessage): void {
+    // A channel's end that is paused for back-pressure answers no pings, so channels have no heartbeat.
+    if (route.kind === 'channel') {
+      this.openChannel(webSocket, route);
+      return;
+    }
     this.watch(webSocket);
     if (route.kind === 'worker') this.openSession(webSocket, request);
-    else if (route.kind === 'channel') this.openChannel(webSocket, route);
-    else webSocket.on('message', () => undefined); // telemetry is accepted and discarded
+    else webSocket.resume(); // telemetry is accepted and discarded
   }
 
   private openSession(webSocket: WebSocket, request: IncomingMessage): void {
-    const frames = new FrameSocket(webSocket, request.socket);
+    const frames = new FrameSocket(webSocket, request.socket, 'server');
     const session = new Session(
       {
         send: (text) => frames.send(text),

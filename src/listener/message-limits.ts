@@ -1,4 +1,4 @@
-import { MAX_MESSAGE_BYTES } from '../protocol/frame-socket.js';
+import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import type { WorkerInfo } from '../router/worker.js';
 
 const SMALL_MESSAGE_BYTES = 1024 * 1024;

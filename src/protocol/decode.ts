@@ -4,7 +4,7 @@ import { isObject, type Json, parseJson } from './json.js';
 import { Malformed, Members, present } from './members.js';
 import type { InvocationResult, InvokeFunction, Message } from './messages.js';
 import { Payload } from './payload.js';
-import { decodePlainCall, decodePlainResult } from './plain-frames.js';
+import { decodeEngineResult, decodePlainCall, decodePlainResult } from './plain-frames.js';
 import { findPoison } from './poison.js';
 import { isUuid } from './uuid.js';
 
@@ -31,6 +31,12 @@ export function decode(text: string): Decoded {
   } catch (error) {
     return undecodable(text, messageOf(error));
   }
+}
+
+/** Reads one frame from an engine, whose answers are passed on without being parsed. Never throws. */
+export function decodeFromEngine(text: string): Decoded {
+  const result = decodeEngineResult(text);
+  return result ? { kind: 'message', message: result } : decode(text);
 }
 
 function decodeAny(value: Json): Decoded {

@@ -5,29 +5,45 @@ import type { InvocationResult, InvokeFunction, Message } from './messages.js';
 export function encode(message: Message): string {
   switch (message.type) {
     case 'invokefunction':
-      return (
-        `{"type":"invokefunction"${textMember('invocation_id', message.invocation_id)}` +
-        `,"function_id":${JSON.stringify(message.function_id)},"data":${message.data.text}` +
-        `${message.metadata ? `,"metadata":${message.metadata.text}` : ''}` +
-        `${message.action ? `,"action":${JSON.stringify(message.action)}` : ''}${tail(message)}`
-      );
+      return encodeCall(message.invocation_id, message);
     case 'invocationresult':
-      return (
-        `{"type":"invocationresult","invocation_id":${JSON.stringify(message.invocation_id)}` +
-        `,"function_id":${JSON.stringify(message.function_id)}` +
-        `${message.error ? `,"error":${JSON.stringify(message.error)}` : ''}` +
-        `${message.result && !message.error ? `,"result":${message.result.text}` : ''}${tail(message)}`
-      );
+      return encodeResult(message);
     default:
       return printJson(message as unknown as JsonObject);
   }
 }
 
-function tail(message: InvokeFunction | InvocationResult): string {
-  const namespace = message.type === 'invokefunction' ? message.namespace : undefined;
-  return `${textMember('traceparent', message.traceparent)}${textMember('baggage', message.baggage)}${textMember('namespace', namespace)}}`;
+/** Prints a call; without an id nobody wants its answer. */
+export function encodeCall(invocationId: string | undefined, call: Omit<InvokeFunction, 'type'>): string {
+  return (
+    `{"type":"invokefunction"${textMember('invocation_id', invocationId)},"function_id":${quote(call.function_id)}` +
+    `,"data":${call.data.text}${call.metadata === undefined ? '' : `,"metadata":${call.metadata.text}`}` +
+    `${call.action === undefined ? '' : `,"action":${JSON.stringify(call.action)}`}` +
+    `${textMember('traceparent', call.traceparent)}${textMember('baggage', call.baggage)}` +
+    `${textMember('namespace', call.namespace)}}`
+  );
+}
+
+function encodeResult(message: InvocationResult): string {
+  const { invocation_id, function_id, result, error } = message;
+  const outcome = error
+    ? `,"error":${JSON.stringify(error)}`
+    : result === undefined
+      ? ''
+      : `,"result":${result.text}`;
+  return (
+    `{"type":"invocationresult","invocation_id":${quote(invocation_id)},"function_id":${quote(function_id)}` +
+    `${outcome}${textMember('traceparent', message.traceparent)}${textMember('baggage', message.baggage)}}`
+  );
 }
 
 function textMember(name: string, value: string | undefined): string {
-  return value === undefined ? '' : `,"${name}":${JSON.stringify(value)}`;
+  return value === undefined ? '' : `,"${name}":${quote(value)}`;
+}
+
+const PLAIN = /^[\w:.-]*$/;
+
+/** Ids are nearly always plain, and then need no look at every character by `JSON.stringify`. */
+function quote(text: string): string {
+  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
 }

@@ -71,14 +71,14 @@ export interface TriggerRegistrationResult {
 export interface InvokeFunction {
   type: 'invokefunction';
   /** Absent: nobody wants an answer. */
-  invocation_id?: string;
+  invocation_id?: string | undefined;
   function_id: string;
   data: Payload;
-  metadata?: Payload;
-  action?: Action;
-  traceparent?: string;
-  baggage?: string;
-  namespace?: string;
+  metadata?: Payload | undefined;
+  action?: Action | undefined;
+  traceparent?: string | undefined;
+  baggage?: string | undefined;
+  namespace?: string | undefined;
 }
 
 export interface InvocationResult {
@@ -86,10 +86,10 @@ export interface InvocationResult {
   invocation_id: string;
   function_id: string;
   /** Absent: the function produced no value, which is not the same as null. */
-  result?: Payload;
-  error?: ErrorBody;
-  traceparent?: string;
-  baggage?: string;
+  result?: Payload | undefined;
+  error?: ErrorBody | undefined;
+  traceparent?: string | undefined;
+  baggage?: string | undefined;
 }
 
 export interface RegistrationRejected {

@@ -30,7 +30,7 @@ export class Calls {
     randomUuid: string,
     private readonly window: number,
     private readonly now: () => number,
-    private readonly send: (message: InvokeFunction) => void,
+    private readonly send: (invocationId: string, call: RemoteCall) => void,
   ) {
     this.ids = new InvocationIds(randomUuid);
   }
@@ -72,7 +72,7 @@ export class Calls {
   private dispatch(sequence: number, waiting: Waiting): void {
     waiting.sent = true;
     this.inFlight.set(sequence, waiting);
-    this.send({ type: 'invokefunction', invocation_id: this.ids.idOf(sequence), ...waiting.call });
+    this.send(this.ids.idOf(sequence), waiting.call);
   }
 
   private dispatchNext(): void {

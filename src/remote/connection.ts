@@ -1,7 +1,7 @@
-import { decode } from '../protocol/decode.js';
-import { encode } from '../protocol/encode.js';
+import { decodeFromEngine } from '../protocol/decode.js';
+import { encode, encodeCall } from '../protocol/encode.js';
 import { Heartbeat, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
-import type { Message, MessageOf } from '../protocol/messages.js';
+import type { InvokeFunction, Message, MessageOf } from '../protocol/messages.js';
 import { connect, type TransportOptions } from './transport.js';
 
 export type Greeting = MessageOf<'workerregistered'>;
@@ -10,6 +10,7 @@ export type Greeting = MessageOf<'workerregistered'>;
 export interface Connection {
   readonly greeting: Greeting;
   send(message: Message): void;
+  sendCall(invocationId: string, call: Omit<InvokeFunction, 'type'>): void;
   /** Says goodbye. */
   close(): void;
   /** Drops it, without a word. */
@@ -41,7 +42,7 @@ export async function openConnection(
       heard = true;
     },
     onFrame: (bytes) => {
-      const decoded = decode(bytes.toString('utf8'));
+      const decoded = decodeFromEngine(bytes.toString('utf8'));
       if (decoded.kind !== 'message') return;
       if (decoded.message.type === 'workerregistered') greet(decoded.message);
       onMessage(decoded.message);
@@ -66,6 +67,7 @@ export async function openConnection(
       throw error;
     }),
     send: (message) => transport.send(encode(message)),
+    sendCall: (invocationId, call) => transport.send(encodeCall(invocationId, call)),
     close: () => transport.close(),
     terminate: () => transport.terminate(),
     closed,

@@ -62,7 +62,9 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     private readonly logger: Logger,
   ) {
     super();
-    this.calls = new Calls(randomUuid(), options.window, Date.now, (call) => this.send(call));
+    this.calls = new Calls(randomUuid(), options.window, Date.now, (id, call) =>
+      this.connection?.sendCall(id, call),
+    );
   }
 
   get status(): LinkStatus {

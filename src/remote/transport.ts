@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WebSocket } from 'ws';
-import { FrameSocket, MAX_MESSAGE_BYTES } from '../protocol/frame-socket.js';
+import { FrameSocket } from '../protocol/frame-socket.js';
+import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 
 export interface TransportOptions {
   url: string;
@@ -54,12 +55,15 @@ export function connect(options: TransportOptions, events: TransportEvents): Pro
       reject(error);
     });
     webSocket.once('open', () => {
-      const frames = new FrameSocket(webSocket, socket as Socket);
+      const frames = new FrameSocket(webSocket, socket as Socket, 'client');
       resolve({
         send: (text) => frames.send(text),
         ping: () => webSocket.ping(),
         terminate: () => webSocket.terminate(),
-        close: () => webSocket.close(1000),
+        close: () => {
+          frames.flush();
+          webSocket.close(1000);
+        },
       });
     });
     webSocket.on('message', (bytes: Buffer) => {
