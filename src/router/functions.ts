@@ -11,9 +11,9 @@ export const DEFAULT_NAMESPACE = 'default';
 export interface Call {
   functionId: string;
   data: Payload;
-  metadata?: Payload;
-  traceparent?: string;
-  baggage?: string;
+  metadata?: Payload | undefined;
+  traceparent?: string | undefined;
+  baggage?: string | undefined;
   /** Undefined for what the gateway itself calls: triggers and conditions. */
   caller: Worker | undefined;
 }

@@ -1,13 +1,7 @@
 import { GatewayError, toErrorBody } from '../errors.js';
 import type { InvocationResult, InvokeFunction, Message } from '../protocol/messages.js';
 import type { Payload } from '../protocol/payload.js';
-import {
-  type BuiltIn,
-  type Call,
-  DEFAULT_NAMESPACE,
-  Functions,
-  type RegisteredFunction,
-} from './functions.js';
+import { type BuiltIn, type Call, DEFAULT_NAMESPACE, Functions, type WorkerFunction } from './functions.js';
 import { Invocations } from './invocations.js';
 import { type Trigger, Triggers } from './triggers.js';
 import type { Worker } from './worker.js';
@@ -129,64 +123,54 @@ export class Router {
   }
 
   private async invoke(worker: Worker, message: InvokeFunction): Promise<void> {
-    const answer = await this.answerTo(worker, message).catch(
-      (error: unknown): Answer => ({ error: toErrorBody(error) }),
-    );
-    if (message.invocation_id === undefined || message.action?.type === 'void') return;
+    const { invocation_id, function_id } = message;
+    let answer: Answer;
+    try {
+      answer = await this.answerTo(worker, message);
+    } catch (error) {
+      answer = { error: toErrorBody(error) };
+    }
+    if (invocation_id === undefined || message.action?.type === 'void') return;
+    const { result, error, traceparent, baggage } = answer;
     worker.send({
       type: 'invocationresult',
-      invocation_id: message.invocation_id,
-      function_id: message.function_id,
-      ...answer,
+      invocation_id,
+      function_id,
+      result,
+      error,
+      traceparent,
+      baggage,
     });
   }
 
-  private async answerTo(worker: Worker, message: InvokeFunction): Promise<Answer> {
-    const { function_id: functionId, data, metadata, traceparent, baggage } = message;
+  /** @throws GatewayError, now or as a rejection, what the caller is answered with. */
+  private answerTo(worker: Worker, message: InvokeFunction): Promise<Answer> {
+    const { function_id: functionId, data, metadata, action, traceparent, baggage } = message;
     const namespace = message.namespace ?? DEFAULT_NAMESPACE;
     if (namespace.trim() === '') {
       throw new GatewayError('INVALID_NAMESPACE', '`namespace` is empty: leave it out or name one');
     }
-    if (message.action?.type === 'enqueue') {
-      return this.enqueue(namespace, { ...message, action: message.action });
-    }
-    return this.run(namespace, {
-      functionId,
-      data,
-      caller: worker,
-      ...(metadata && { metadata }),
-      ...(traceparent !== undefined && { traceparent }),
-      ...(baggage !== undefined && { baggage }),
-    });
+    if (action?.type === 'enqueue') return this.enqueue(namespace, { ...message, action });
+    return this.run(namespace, { functionId, data, caller: worker, metadata, traceparent, baggage });
   }
 
-  private async run(namespace: string, call: Call): Promise<Answer> {
+  private run(namespace: string, call: Call): Promise<Answer> {
     const target = this.functions.find(namespace, call.functionId);
     if (!target) throw this.functions.notFound(namespace, call.functionId);
-    if (target.kind === 'worker') return this.runOnWorker(target, call);
-    const result = await target.builtIn.call(call);
-    return result ? { result } : {};
+    return target.kind === 'worker' ? this.runOnWorker(target, call) : runBuiltIn(target.builtIn, call);
   }
 
-  private async runOnWorker(target: RegisteredFunction & { kind: 'worker' }, call: Call): Promise<Answer> {
-    if (target.registration.invocation) {
+  private runOnWorker({ owner, registration }: WorkerFunction, call: Call): Promise<Answer> {
+    const { functionId, data, caller, metadata, traceparent, baggage } = call;
+    if (registration.invocation) {
       throw new GatewayError(
         'function_not_invokable',
-        `Function ${call.functionId} is called over HTTP, which this gateway does not do`,
+        `Function ${functionId} is called over HTTP, which this gateway does not do`,
       );
     }
-    const { functionId, data, caller, ...rest } = call;
     const marked = caller ? data.withMember('_caller_worker_id', caller.id) : data;
-    const { result, error, traceparent, baggage } = await this.invocations.call(
-      target.owner,
-      { function_id: functionId, data: marked, ...rest },
-      caller,
-    );
-    return {
-      ...(error ? { error } : result && { result }),
-      ...(traceparent !== undefined && { traceparent }),
-      ...(baggage !== undefined && { baggage }),
-    };
+    const outgoing = { function_id: functionId, data: marked, metadata, traceparent, baggage };
+    return this.invocations.call(owner, outgoing, caller);
   }
 
   private async enqueue(namespace: string, message: Parameters<Enqueue>[0]): Promise<Answer> {
@@ -217,4 +201,8 @@ export function reject(worker: Worker, functionId: string, ownerWorkerId: string
     function_id: functionId,
     owner_worker_id: ownerWorkerId,
   });
+}
+
+async function runBuiltIn(builtIn: BuiltIn, call: Call): Promise<Answer> {
+  return { result: await builtIn.call(call) };
 }

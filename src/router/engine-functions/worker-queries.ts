@@ -7,7 +7,7 @@ import { answering } from './input.js';
 import { byId, compare, holds } from './rows.js';
 import { liveTriggers, triggerSummary, typeSummary } from './trigger-rows.js';
 import {
-  isCalledBy,
+  hasTargetOf,
   type OwnDetails,
   providesType,
   type ShownWorker,
@@ -40,7 +40,7 @@ export function describeWorker(router: Router, own: OwnDetails): BuiltIn {
           .sort(byId)
           .map(typeSummary),
         registered_triggers: liveTriggers(router)
-          .filter((trigger) => isCalledBy(worker, trigger))
+          .filter((trigger) => hasTargetOf(worker, trigger))
           .map((trigger) => triggerSummary(trigger, router)),
       };
     },

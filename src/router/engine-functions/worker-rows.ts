@@ -68,8 +68,8 @@ export function providesType(worker: ShownWorker, type: TriggerType): boolean {
   return type.kind === 'worker' ? type.provider.id === worker.id : ownerOfType(type) === worker.id;
 }
 
-/** Whether the trigger calls one of the worker's functions. */
-export function isCalledBy(worker: ShownWorker, trigger: Trigger): boolean {
+/** Whether the function that the trigger calls is one of the worker's. */
+export function hasTargetOf(worker: ShownWorker, trigger: Trigger): boolean {
   return worker.functions.some(
     ({ id, namespace }) => id === trigger.functionId && namespace === trigger.namespace,
   );
