@@ -21,7 +21,8 @@ import { CustomAdapter } from './state/adapters/custom.js';
 import { createKv } from './state/adapters/kv.js';
 import { STATE_FUNCTIONS } from './state/functions.js';
 import { StateModule } from './state/state-module.js';
-import { IdentityFile } from './storage/identity.js';
+import { DataFolder } from './storage/data-folder.js';
+import type { Identity } from './storage/identity.js';
 
 export interface GatewayContext {
   logger: Logger;
@@ -45,7 +46,7 @@ export interface Gateway {
 interface Ground {
   config: Config;
   context: GatewayContext;
-  identity: IdentityFile;
+  identity: Identity;
   passage: PassageStamp;
 }
 
@@ -55,16 +56,28 @@ interface Remote {
   feed: Feed;
 }
 
-/**
- * Builds the gateway from its configuration and wires its parts, in the order of a write's way:
- * listener → router → state → adapter → remote, and back over feed and relay.
- * @throws GatewayError `GATEWAY_STORAGE` when the data folder cannot be used.
- */
+/** A gateway that is not running yet. Starting it opens its data folder, which is for one process at a time. */
 export function createGateway(config: Config, context: GatewayContext): Gateway {
-  const identity = new IdentityFile(config.dataDir, randomUUID);
+  let stopAll = async () => {};
+  return {
+    start: async () => {
+      const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }));
+      await folder.start(); // first, because every other part is told who we are
+      const { services, listener } = assemble(config, context, folder.identity);
+      stopAll = await startAll([folder, ...services]);
+      return { listener: listener.address, state: describeState(config.state) };
+    },
+    stop: () => stopAll(),
+  };
+}
+
+/**
+ * Builds the parts from the configuration and wires them, in the order of a write's way:
+ * listener → router → state → adapter → remote, and back over feed and relay.
+ */
+function assemble(config: Config, context: GatewayContext, identity: Identity) {
   const ground: Ground = { config, context, identity, passage: new PassageStamp(identity.id) };
   const remote = config.state.adapter === 'bridge' ? createRemote(config.state, ground) : undefined;
-
   const router = new Router({
     stateIsOurs: config.state.adapter !== 'none',
     randomUuid: randomUUID,
@@ -77,20 +90,12 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
   offerEngineFunctions(router, { now: Date.now, randomUuid: randomUUID, channels, version: context.version });
   offerEngineEvents(router);
   offerPubSub(router);
-
-  const state = createState(router, remote, ground);
+  const adapters = createState(router, remote, ground);
   const listener = createListener(router, channels, ground);
   if (remote) refuseOurselves(remote.link, router);
-
-  const services: Service[] = [channels, ...state, ...(remote ? [remote.link] : []), listener];
-  let stopAll = async () => {};
-  return {
-    start: async () => {
-      stopAll = await startAll(services);
-      return { listener: listener.address, state: describeState(config.state) };
-    },
-    stop: () => stopAll(),
-  };
+  // Left to right in, right to left out: no worker is let in before its writes have a home.
+  const services: Service[] = [channels, ...adapters, ...(remote ? [remote.link] : []), listener];
+  return { services, listener };
 }
 
 function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, identity }: Ground): Remote {
@@ -119,7 +124,7 @@ function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, ident
   return { link, feed: new Feed(link, identity.id, context.logger.child({ part: 'feed' })) };
 }
 
-/** State and its triggers, offered to workers; the adapter is to be started. Nothing where there is no State. */
+/** State and its triggers, offered to workers; the adapter that holds it is to be started. */
 function createState(
   router: Router,
   remote: Remote | undefined,

@@ -1,80 +1,69 @@
-import { mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { GatewayError } from '../errors.js';
 import { isUuid } from '../protocol/uuid.js';
+import type { Database } from './database.js';
+import type { GroupCommit } from './group-commit.js';
+import { openRecord, sealRecord } from './record.js';
 
-/** Who this gateway is, kept in `data_dir/identity.json` from the first start on. */
-export interface Identity {
-  id: string;
-  /** Our last place as a worker of the remote engine. */
-  session?: { workerId: string; reattachToken?: string };
+/** A place as a worker of the remote engine; the token lets us ask for it back. */
+export interface RemoteSession {
+  workerId: string;
+  reattachToken?: string;
 }
 
-/**
- * The identity of a data folder; the first start makes one.
- * @throws GatewayError `GATEWAY_STORAGE` when the folder cannot be written or the file is damaged: a new identity
- * would make a stranger of us at the remote, so none is made up.
- */
-export class IdentityFile {
-  private readonly path: string;
-  private identity: Identity;
+interface Kept {
+  id: string;
+  session?: RemoteSession;
+}
 
-  constructor(dataDir: string, randomUuid: () => string) {
-    this.path = join(dataDir, 'identity.json');
-    this.identity = read(this.path) ?? { id: randomUuid() };
-    try {
-      mkdirSync(dataDir, { recursive: true });
-      this.write(this.identity);
-    } catch (cause) {
-      throw new GatewayError(
-        'GATEWAY_STORAGE',
-        `The data folder ${dataDir} cannot be written: check its rights`,
-        { cause },
-      );
-    }
+const KEY = 'meta/identity';
+
+/** Who this gateway is, the same from the first start on, and its last place at the remote engine. */
+export class Identity {
+  private constructor(
+    private kept: Kept,
+    private readonly writes: GroupCommit,
+  ) {}
+
+  /**
+   * The identity kept in a store; a store without one gets one.
+   * @throws GatewayError `GATEWAY_STORAGE` when it is damaged: a new one would make a stranger of us at the remote.
+   */
+  static async open(database: Database, writes: GroupCommit, randomUuid: () => string): Promise<Identity> {
+    const kept = read(database);
+    const identity = new Identity(kept ?? { id: randomUuid() }, writes);
+    if (!kept) await identity.write();
+    return identity;
   }
 
   get id(): string {
-    return this.identity.id;
+    return this.kept.id;
   }
 
-  recall(): Identity['session'] {
-    return this.identity.session;
+  recall(): RemoteSession | undefined {
+    return this.kept.session;
   }
 
-  /** Keeps our place at the remote. Losing it costs a reattach, so a failure to write is no failure of the link. */
-  remember(session: NonNullable<Identity['session']>): void {
-    this.identity = { ...this.identity, session };
-    try {
-      this.write(this.identity);
-    } catch {
-      // kept in memory all the same
-    }
+  /** Keeps our place at the remote. One that is lost costs a reattach, so failing to write it fails nothing else. */
+  remember(session: RemoteSession): void {
+    this.kept = { ...this.kept, session };
+    this.write().catch(() => undefined); // the database has logged it
   }
 
-  /** Written aside and renamed, so that a crash leaves the old file or the new one. The token is ours alone. */
-  private write(identity: Identity): void {
-    const aside = `${this.path}.new`;
-    writeFileSync(aside, `${JSON.stringify(identity)}\n`, { mode: 0o600, flush: true });
-    renameSync(aside, this.path);
+  private write(): Promise<void> {
+    return this.writes.commit([
+      { type: 'put', key: KEY, value: sealRecord(KEY, Buffer.from(JSON.stringify(this.kept))) },
+    ]);
   }
 }
 
-function read(path: string): Identity | undefined {
-  let text: string;
-  try {
-    text = readFileSync(path, 'utf8');
-  } catch {
-    return undefined; // a first start; a folder that cannot be read cannot be written either, which is told
-  }
-  try {
-    const identity = JSON.parse(text) as Identity;
-    if (isUuid(identity.id)) return identity;
-  } catch {
-    // told below
-  }
+function read(database: Database): Kept | undefined {
+  const record = database.read(KEY);
+  if (!record) return undefined;
+  const body = openRecord(KEY, record);
+  const kept = body && (JSON.parse(body.toString()) as Kept);
+  if (kept && isUuid(kept.id)) return kept;
   throw new GatewayError(
     'GATEWAY_STORAGE',
-    `${path} is damaged: restore it from a backup, or delete it if nobody may mistake this gateway for another`,
+    `The identity kept in ${database.folder} is damaged: bring the folder back from a copy, or start on an empty one if nobody may mistake this gateway for another`,
   );
 }

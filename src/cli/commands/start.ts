@@ -1,0 +1,36 @@
+import type { GatewayAddresses } from '../../gateway.js';
+import { EXIT } from '../exit.js';
+import { openLog } from '../log.js';
+import { loadSettings, type Settings } from '../settings.js';
+import { watchSignals } from '../signals.js';
+import type { Terminal } from '../terminal.js';
+
+/** Runs the gateway until a signal ends it. */
+export async function start(settings: Settings, version: string, terminal: Terminal): Promise<void> {
+  const { config } = loadSettings(settings, terminal);
+  const logger = openLog(config.log, {
+    isTerminal: terminal.isTerminal,
+    write: (text) => terminal.err(text),
+  });
+  // Before the gateway starts: a signal that comes meanwhile must not cut its start in two.
+  const signals = watchSignals(terminal.signals, () => terminal.exit(EXIT.failed));
+  try {
+    const gateway = terminal.createGateway(config, { logger, version });
+    const addresses = await gateway.start();
+    terminal.out(`${startLine(version, addresses, config.dataDir)}\n`);
+    const signal = await signals.first;
+    logger.info({ signal }, 'stopping');
+    await gateway.stop();
+  } catch (error) {
+    if (error instanceof Error) logger.debug({ stack: error.stack }, 'the gateway failed');
+    throw error;
+  } finally {
+    signals.dispose();
+  }
+}
+
+function startLine(version: string, { listener, state }: GatewayAddresses, dataDir: string): string {
+  const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host;
+  const address = `ws://${host}:${listener.port}`;
+  return `iii-state-gateway ${version} is ready: workers connect to ${address}; data folder: ${dataDir}; state: ${state}`;
+}

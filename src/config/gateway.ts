@@ -1,0 +1,90 @@
+import { accessSync, constants } from 'node:fs';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { check, type Part } from './check.js';
+import type { GatewayOptions } from './config.js';
+import type { ConfigDocument } from './document.js';
+import { notedYet, refusedYet } from './not-yet.js';
+import type { Overrides } from './overrides.js';
+import { type Path, valueAt, withoutKeys } from './paths.js';
+import { placeOutside, type Report } from './report.js';
+import { gatewayBlock } from './schema.js';
+import { toCamel } from './spelling.js';
+
+interface Surroundings {
+  readonly document: ConfigDocument;
+  readonly report: Report;
+  /** What relative paths of the file are relative to; those of flags, to `cwd`. */
+  readonly folder: string;
+  readonly cwd: string;
+  readonly overrides: Overrides;
+}
+
+type Written = z.output<typeof gatewayBlock>;
+type Tls = Written['remote']['tls'];
+
+const nothing: Part = { key: ['iii-state-gateway'], path: [], value: {} };
+
+/** What is ours, with the flags laid over it, or nothing and the mistakes in the report. */
+export function readGateway(part: Part = nothing, around: Surroundings): GatewayOptions | undefined {
+  const { document, report, folder, cwd, overrides } = around;
+  tellWhatIsNotYet(part, document, report);
+  // What is refused as a whole is not checked in detail.
+  const value = withoutKeys([...refusedYet.keys()], part.value, 'iii-state-gateway');
+  const written = check(gatewayBlock, { ...part, value }, document, report);
+  if (written === undefined) return undefined;
+  const adminNote = notedYet.get('iii-state-gateway.admin');
+  if (adminNote && overrides.adminPort !== undefined)
+    report.note(placeOutside('--admin-port'), '', adminNote);
+
+  const { remote, data_dir } = written;
+  return toCamel({
+    ...written,
+    data_dir: overrides.dataDir === undefined ? resolve(folder, data_dir) : resolve(cwd, overrides.dataDir),
+    admin: withPort(written.admin, overrides.adminPort),
+    remote: { ...remote, tls: readableTls(remote.tls, part.path, around) },
+  });
+}
+
+function tellWhatIsNotYet(part: Part, document: ConfigDocument, report: Report): void {
+  const tell = (table: ReadonlyMap<string, string>, say: Report['fault']) => {
+    for (const [key, sentence] of table) {
+      const [block, ...path] = key.split('.');
+      const value = block === part.key[0] ? valueAt(part.value, path) : undefined;
+      if (value !== undefined && value !== 'off')
+        say(document.placeOfKey([...part.path, ...path]), key, sentence);
+    }
+  };
+  tell(refusedYet, (...line) => report.fault(...line));
+  tell(notedYet, (...line) => report.note(...line));
+}
+
+/** `--admin-port` also brings back a server that the file turned off. */
+function withPort(admin: Written['admin'], port: number | undefined): Written['admin'] {
+  if (port === undefined) return admin;
+  return { host: admin === 'off' ? '127.0.0.1' : admin.host, port };
+}
+
+/** The files of TLS by their absolute path; one that cannot be read is found now and not at the first connection. */
+function readableTls(tls: Tls, block: Path, { document, report, folder }: Surroundings): Tls {
+  const absolute = { ...tls };
+  for (const option of ['ca', 'cert', 'key'] as const) {
+    const written = tls[option];
+    if (written === undefined) continue;
+    const path = resolve(folder, written);
+    absolute[option] = path;
+    if (isReadable(path)) continue;
+    const place = document.placeOf([...block, 'remote', 'tls', option]);
+    report.fault(place, `iii-state-gateway.remote.tls.${option}`, `the file ${path} cannot be read`);
+  }
+  return absolute;
+}
+
+function isReadable(path: string): boolean {
+  try {
+    accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
