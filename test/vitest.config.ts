@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    silent: 'passed-only', // the SDKs print a lot
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

@@ -25,7 +25,11 @@ export type Reply = (call: Frame) => { result?: unknown; error?: unknown } | und
  * A remote engine that does what it is told: it can stay silent, refuse, answer late, drop the connection or die.
  * Functions without a reply are never answered. Emits every frame it receives as `frame`.
  */
-export class FakeEngine extends EventEmitter<{ frame: [Frame, WebSocket]; connection: [WebSocket]; gone: [] }> {
+export class FakeEngine extends EventEmitter<{
+  frame: [Frame, WebSocket];
+  connection: [WebSocket];
+  gone: [];
+}> {
   readonly frames: Frame[] = [];
   readonly sockets = new Set<WebSocket>();
   private readonly replies = new Map<string, Reply>();

@@ -40,7 +40,9 @@ export class RawWorker extends EventEmitter<{ frame: [Frame, string]; close: [nu
   }
 
   answerTo(invocationId: string): Promise<Frame> {
-    return this.received((frame) => frame.type === 'invocationresult' && frame['invocation_id'] === invocationId);
+    return this.received(
+      (frame) => frame.type === 'invocationresult' && frame['invocation_id'] === invocationId,
+    );
   }
 
   /** The next frame that fits, or one that came already. */
@@ -59,7 +61,9 @@ export class RawWorker extends EventEmitter<{ frame: [Frame, string]; close: [nu
 
   /** The frames of a function that is called here, in order. */
   callsOf(functionId: string): Frame[] {
-    return this.frames.filter((frame) => frame.type === 'invokefunction' && frame['function_id'] === functionId);
+    return this.frames.filter(
+      (frame) => frame.type === 'invokefunction' && frame['function_id'] === functionId,
+    );
   }
 
   async close(): Promise<void> {
