@@ -1,4 +1,4 @@
-import { EventEmitter } from 'node:events';
+import { EventEmitter, once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import pRetry from 'p-retry';
 import { GatewayError, toErrorBody } from '../errors.js';
@@ -94,13 +94,14 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
   }
 
   /**
-   * Calls a function of the remote. Resolves with the remote's answer, error answers included.
-   * @throws GatewayError as `Calls.start` does; at once `GATEWAY_OFFLINE` while the link is down.
+   * Calls a function of the remote. Resolves with the remote's answer, error answers included. While the link is
+   * known to be down it fails at once; a first attempt to connect is waited for, within the deadline.
+   * @throws GatewayError as `Calls.start` does.
    */
   call(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
     if (this.current.state === 'open') return this.calls.start(call, deadlineMs);
-    const message = `The remote engine is away: ${describeStatus(this.current)}`;
-    return Promise.reject(new GatewayError('GATEWAY_OFFLINE', message));
+    const isFirstAttempt = this.current.state === 'connecting' && this.current.attempt === 1;
+    return isFirstAttempt ? this.callOnceOpen(call, deadlineMs) : Promise.reject(this.away());
   }
 
   /** Sends a message that belongs to this connection, such as a registration; it is lost with the connection. */
@@ -115,6 +116,17 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
 
   unserve(functionId: string): void {
     this.functions.delete(functionId);
+  }
+
+  private async callOnceOpen(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
+    const startedAt = Date.now();
+    await once(this, 'status', { signal: AbortSignal.timeout(deadlineMs) }).catch(() => undefined);
+    if (this.current.state !== 'open') throw this.away();
+    return this.calls.start(call, deadlineMs - (Date.now() - startedAt));
+  }
+
+  private away(): GatewayError {
+    return new GatewayError('GATEWAY_OFFLINE', `The remote engine is away: ${describeStatus(this.current)}`);
   }
 
   private async run(): Promise<void> {

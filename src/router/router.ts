@@ -131,7 +131,9 @@ export class Router {
       answer = { error: toErrorBody(error) };
     }
     if (invocation_id === undefined || message.action?.type === 'void') return;
-    const { result, error, traceparent, baggage } = answer;
+    const { result, error } = answer;
+    // A worker that does not trace sends no headers back; the caller then gets its own (wire protocol 5.7).
+    const { traceparent = message.traceparent, baggage = message.baggage } = answer;
     worker.send({
       type: 'invocationresult',
       invocation_id,

@@ -19,7 +19,9 @@ const RINGS = [
 /** What every folder may use, and which uses none of them. */
 const COMMON = ['errors', 'lifecycle', 'logger'];
 
-const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
+const files = readdirSync(SOURCE, { recursive: true, encoding: 'utf8' }).filter((file) =>
+  file.endsWith('.ts'),
+);
 
 function placeOf(file: string): string {
   return (file.split(sep)[0] ?? '').replace(/\.(ts|js)$/, '');

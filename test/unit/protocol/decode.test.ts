@@ -29,7 +29,10 @@ describe('reading a call', () => {
       'another order of members (Python)',
       `{"function_id":"state::set","data":{"a":1},"metadata":{"m":1},"traceparent":"t","baggage":"b","invocation_id":"${ID}","type":"invokefunction"}`,
     ],
-    ['white space', ` { "type" : "invokefunction", "invocation_id":"${ID}", "function_id":"state::set", "data": {"a":1}, "metadata":{"m":1}, "traceparent":"t","baggage":"b" } `],
+    [
+      'white space',
+      ` { "type" : "invokefunction", "invocation_id":"${ID}", "function_id":"state::set", "data": {"a":1}, "metadata":{"m":1}, "traceparent":"t","baggage":"b" } `,
+    ],
   ])('reads %s', (_, text) => {
     const message = messageIn(text) as InvokeFunction;
     expect(message.data.value).toEqual({ a: 1 });
@@ -43,14 +46,16 @@ describe('reading a call', () => {
   });
 
   it('reads missing data as null, as SDKs leave it out', () => {
-    const message = messageIn(`{"type":"invokefunction","invocation_id":"${ID}","function_id":"f"}`) as InvokeFunction;
+    const message = messageIn(
+      `{"type":"invokefunction","invocation_id":"${ID}","function_id":"f"}`,
+    ) as InvokeFunction;
     expect(message.data.value).toBeNull();
   });
 
   it('treats a null id as none', () => {
-    expect(messageIn('{"type":"invokefunction","invocation_id":null,"function_id":"f","data":1}')).not.toHaveProperty(
-      'invocation_id',
-    );
+    expect(
+      messageIn('{"type":"invokefunction","invocation_id":null,"function_id":"f","data":1}'),
+    ).not.toHaveProperty('invocation_id');
   });
 
   it('reads actions', () => {
@@ -61,7 +66,8 @@ describe('reading a call', () => {
 });
 
 describe('reading an answer', () => {
-  const text = (rest: string) => `{"type":"invocationresult","invocation_id":"${ID}","function_id":"f"${rest}}`;
+  const text = (rest: string) =>
+    `{"type":"invocationresult","invocation_id":"${ID}","function_id":"f"${rest}}`;
 
   it('tells no result from a null result', () => {
     expect(messageIn(text(''))).not.toHaveProperty('result');
@@ -77,7 +83,9 @@ describe('reading an answer', () => {
     expect(messageIn(text(',"result":1,"error":{"code":"C","message":"m"}'))).toMatchObject({
       error: { code: 'C', message: 'm' },
     });
-    expect(messageIn(text(',"error":"boom"'))).toMatchObject({ error: { code: 'UNKNOWN', message: '"boom"' } });
+    expect(messageIn(text(',"error":"boom"'))).toMatchObject({
+      error: { code: 'UNKNOWN', message: '"boom"' },
+    });
   });
 });
 
@@ -165,9 +173,17 @@ describe('printing', () => {
     ['no value', { type: 'invocationresult', invocation_id: ID, function_id: 'f' }],
     [
       'an error',
-      { type: 'invocationresult', invocation_id: ID, function_id: 'f', error: { code: 'c', message: '"', stacktrace: 's' } },
+      {
+        type: 'invocationresult',
+        invocation_id: ID,
+        function_id: 'f',
+        error: { code: 'c', message: '"', stacktrace: 's' },
+      },
     ],
-    ['a registration', { type: 'registertrigger', id: 'i', trigger_type: 't', function_id: 'f', config: { n: 2n ** 60n } }],
+    [
+      'a registration',
+      { type: 'registertrigger', id: 'i', trigger_type: 't', function_id: 'f', config: { n: 2n ** 60n } },
+    ],
   ])('%s reads back as it was', (_, message) => {
     const printed = encode(message);
     expect(encode(messageIn(printed))).toBe(printed);

@@ -93,6 +93,7 @@ describe('a call', () => {
       invocation_id: 'caller asks 0',
       function_id: 'svc::one',
       traceparent: '00-1-3-01',
+      baggage: 'k=v', // the caller's own, since the worker sent none back
     });
   });
 
