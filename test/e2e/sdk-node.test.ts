@@ -225,7 +225,7 @@ describe.for(NODE_SDKS)('npm iii-sdk $version through the gateway', (sdk) => {
     const caller = await RawWorker.connect(site.url);
 
     const answer = await caller.call('traced', {}, { traceparent: TRACE, baggage: 'tenant=a' });
-    await caller.close();
+    await caller.stop();
 
     expect(answer).toMatchObject({
       result: 'done',

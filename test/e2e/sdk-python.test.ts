@@ -139,7 +139,7 @@ describePython('PyPI iii-sdk through the gateway', (sdk) => {
     const caller = await RawWorker.connect(site.url);
 
     const answer = await caller.call('py::give-back', {}, { traceparent: TRACE, baggage: 'tenant=a' });
-    await caller.close();
+    await caller.stop();
 
     expect(answer).toMatchObject({ traceparent: TRACE, baggage: expect.stringContaining('tenant=a') });
   });

@@ -37,7 +37,7 @@ async function followTrace(outer: string): Promise<unknown> {
     expect(await answer).toMatchObject({ result: 'in' });
     return call['traceparent'];
   } finally {
-    await raw.close();
+    await raw.stop();
   }
 }
 

@@ -30,7 +30,7 @@ export async function linked(url: string): Promise<void> {
   const worker = await RawWorker.connect(url);
   const place = { scope: 'is', key: 'anybody there' };
   await eventually(async () => expect(await worker.call('state::get', place)).not.toHaveProperty('error'));
-  await worker.close();
+  await worker.stop();
 }
 
 /** Front to back, so that nobody loses what they still lean on. */

@@ -1,13 +1,8 @@
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type WebSocket, WebSocketServer } from 'ws';
-
-/** A frame as it stands on the wire, so that a test sees what was really sent. */
-export interface Frame {
-  type: string;
-  [member: string]: unknown;
-}
+import { type Frame, FrameLog } from './frame-log.js';
 
 export interface FakeEngineOptions {
   /** What `workerregistered` advertises. */
@@ -23,14 +18,9 @@ export type Reply = (call: Frame) => { result?: unknown; error?: unknown } | und
 
 /**
  * A remote engine that does what it is told: it can stay silent, refuse, answer late, drop the connection or die.
- * Functions without a reply are never answered. Emits every frame it receives as `frame`.
+ * Functions without a reply are never answered.
  */
-export class FakeEngine extends EventEmitter<{
-  frame: [Frame, WebSocket];
-  connection: [WebSocket];
-  gone: [];
-}> {
-  readonly frames: Frame[] = [];
+export class FakeEngine extends FrameLog {
   readonly sockets = new Set<WebSocket>();
   private readonly replies = new Map<string, Reply>();
   private readonly server: Server = createServer();
@@ -79,26 +69,14 @@ export class FakeEngine extends EventEmitter<{
     this.send({ type: 'invocationresult', invocation_id, function_id, ...outcome });
   }
 
-  /** The next frame that fits, or one that came already. */
-  async received(fits: (frame: Frame) => boolean): Promise<Frame> {
-    const known = this.frames.find(fits);
-    if (known) return known;
-    return new Promise((resolve) => {
-      const look = (frame: Frame) => {
-        if (!fits(frame)) return;
-        this.off('frame', look);
-        resolve(frame);
-      };
-      this.on('frame', look);
-    });
-  }
-
   /** Drops every connection without a word. */
   drop(): void {
     for (const socket of this.sockets) socket.terminate();
   }
 
+  /** Dies; stopping twice is allowed. */
   async stop(): Promise<void> {
+    if (!this.server.listening) return;
     this.drop();
     this.webSockets.close();
     this.server.closeAllConnections();
@@ -107,10 +85,7 @@ export class FakeEngine extends EventEmitter<{
 
   private welcome(socket: WebSocket): void {
     this.sockets.add(socket);
-    socket.on('close', () => {
-      this.sockets.delete(socket);
-      this.emit('gone');
-    });
+    socket.on('close', () => this.sockets.delete(socket));
     socket.on('message', (bytes: Buffer) => this.hear(socket, JSON.parse(bytes.toString('utf8')) as Frame));
     this.workers += 1;
     if (this.options.greets === false) return;
@@ -122,12 +97,10 @@ export class FakeEngine extends EventEmitter<{
         ...(this.options.features && { features: this.options.features }),
       }),
     );
-    this.emit('connection', socket);
   }
 
   private hear(socket: WebSocket, frame: Frame): void {
-    this.frames.push(frame);
-    this.emit('frame', frame, socket);
+    this.arrived(frame);
     if (frame.type !== 'invokefunction' || frame['invocation_id'] === undefined) return;
     const outcome = this.replies.get(String(frame['function_id']))?.(frame);
     if (!outcome) return;

@@ -10,6 +10,9 @@ export interface GatewayOptions {
   remote?: string;
   /** Where workers connect; any free port unless it is named (a restart on the same one). */
   port?: number;
+  /** More of the block `iii-state-gateway`, and of `iii-state`; `state: false` leaves the latter out. */
+  gateway?: object;
+  state?: object | false;
   /** A folder that outlives the gateway; without one it gets its own, and it goes with the gateway. */
   dataDir?: string;
 }
@@ -53,22 +56,25 @@ export async function writeConfig(folder: string, options: GatewayOptions): Prom
   return file;
 }
 
-function configOf({ remote, port = 0, dataDir }: GatewayOptions, folder: string): string {
+/** JSON is YAML, whatever is in the path. */
+function configOf({ remote, port = 0, dataDir, gateway, state }: GatewayOptions, folder: string): string {
   const adapter =
     remote === undefined
-      ? '{ name: kv, config: { store_method: in_memory } }'
-      : `{ name: bridge, config: { bridge_url: "${remote}" } }`;
-  // JSON strings are YAML strings, whatever is in the path.
-  return `
-workers:
-  - { name: iii-worker-manager, config: { host: 127.0.0.1, port: ${port} } }
-  - { name: iii-state, config: { adapter: ${adapter} } }
-  - name: iii-state-gateway
-    config:
-      data_dir: ${JSON.stringify(dataDir ?? join(folder, 'data'))}
-      admin: off
-      remote: { reconnect_ms: [50, 500] } # a test does not wait a second for a hub that came back
-`;
+      ? { name: 'kv', config: { store_method: 'in_memory' } }
+      : { name: 'bridge', config: { bridge_url: remote } };
+  const ours = {
+    data_dir: dataDir ?? join(folder, 'data'),
+    admin: 'off',
+    remote: { reconnect_ms: [50, 500] }, // a test does not wait a second for a hub that came back
+    ...gateway,
+  };
+  return JSON.stringify({
+    workers: [
+      { name: 'iii-worker-manager', config: { host: '127.0.0.1', port } },
+      ...(state === false ? [] : [{ name: 'iii-state', config: { adapter, ...state } }]),
+      { name: 'iii-state-gateway', config: ours },
+    ],
+  });
 }
 
 function linesOf({ lines }: SilentLogger): string {

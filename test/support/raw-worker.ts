@@ -1,23 +1,23 @@
 import { randomUUID } from 'node:crypto';
-import { EventEmitter, once } from 'node:events';
+import { once } from 'node:events';
 import { WebSocket } from 'ws';
-import type { Frame } from './fake-engine.js';
+import { type Frame, FrameLog } from './frame-log.js';
 
 /** A worker that speaks frames by hand: what an SDK would never send can be sent, and nothing is retried. */
-export class RawWorker extends EventEmitter<{ frame: [Frame, string]; close: [number] }> {
-  readonly frames: Frame[] = [];
+export class RawWorker extends FrameLog {
   /** The frames as text, where members and numbers matter to the digit. */
   readonly texts: string[] = [];
+  /** The code that the connection ended with. */
+  readonly closed: Promise<number>;
+
   private constructor(readonly socket: WebSocket) {
     super();
     socket.on('message', (bytes: Buffer) => {
       const text = bytes.toString('utf8');
-      const frame = JSON.parse(text) as Frame;
-      this.frames.push(frame);
       this.texts.push(text);
-      this.emit('frame', frame, text);
+      this.arrived(JSON.parse(text) as Frame);
     });
-    socket.on('close', (code) => this.emit('close', code));
+    this.closed = new Promise((resolve) => socket.on('close', resolve));
     socket.on('error', () => undefined);
   }
 
@@ -45,20 +45,6 @@ export class RawWorker extends EventEmitter<{ frame: [Frame, string]; close: [nu
     );
   }
 
-  /** The next frame that fits, or one that came already. */
-  async received(fits: (frame: Frame) => boolean): Promise<Frame> {
-    const known = this.frames.find(fits);
-    if (known) return known;
-    return new Promise((resolve) => {
-      const look = (frame: Frame) => {
-        if (!fits(frame)) return;
-        this.off('frame', look);
-        resolve(frame);
-      };
-      this.on('frame', look);
-    });
-  }
-
   /** The frames of a function that is called here, in order. */
   callsOf(functionId: string): Frame[] {
     return this.frames.filter(
@@ -66,9 +52,9 @@ export class RawWorker extends EventEmitter<{ frame: [Frame, string]; close: [nu
     );
   }
 
-  async close(): Promise<void> {
+  async stop(): Promise<void> {
     if (this.socket.readyState === WebSocket.CLOSED) return;
     this.socket.close();
-    await once(this.socket, 'close');
+    await this.closed;
   }
 }
