@@ -21,7 +21,7 @@ const load = (file: string) => loadConfig({ file, env, cwd: folder, interfaces }
 
 describe('a mistaken file is refused with one line per mistake', () => {
   it.each(namesOf('.bad.yaml'))('%s', (name) => {
-    const expected = read(`${name}.bad.txt`).trimEnd();
+    const expected = read(`${name}.bad.txt`).trimEnd().replaceAll('<here>/', folder);
     expect(() => load(`${name}.bad.yaml`)).toThrow(
       expect.objectContaining({ code: 'GATEWAY_CONFIG', message: expected }),
     );
