@@ -16,11 +16,16 @@ export interface Blocks {
   readonly topLevelPort: number | undefined;
 }
 
+interface Listed {
+  readonly name: string;
+  readonly label: string;
+}
+
 /** Finds our blocks in the file, of either generation, and says what is not ours. */
 export function findBlocks(document: ConfigDocument, report: Report): Blocks {
   const file = check(fileSchema, { key: [], path: [], value: document.value }, document, report);
   const parts = new Map<OurBlock, Part>();
-  const listedAt = new Map<OurBlock, string>();
+  const listed = new Map<OurBlock, Listed>();
   const entries = [...entriesOf('workers', document.value), ...entriesOf('modules', document.value)];
 
   for (const { path, value } of entries) {
@@ -32,11 +37,13 @@ export function findBlocks(document: ConfigDocument, report: Report): Blocks {
       report.note(place, entry.name, notOurs(entry.name));
       continue;
     }
-    const first = listedAt.get(block);
-    if (first !== undefined) report.fault(place, entry.name, listedTwice(block, entry.name, first));
-    if (parts.has(block)) continue;
+    const first = listed.get(block);
+    if (first !== undefined) {
+      report.fault(place, entry.name, listedTwice(entry.name, first));
+      continue;
+    }
     refuseOtherMembers(entry, path, document, report);
-    listedAt.set(block, place.label);
+    listed.set(block, { name: entry.name, label: place.label });
     parts.set(block, { key: [block], path: [...path, 'config'], value: entry.config ?? {} });
   }
   tellOfTopLevel(document, parts, report);
@@ -62,10 +69,10 @@ function notOurs(name: string): string {
   return `a block of another worker, not read here${hint}`;
 }
 
-function listedTwice(block: OurBlock, name: string, first: string): string {
-  if (block === 'iii-state' && name !== block) return `is another name of \`${block}\` (${first}); keep one`;
-  const why = block === 'iii-worker-manager' ? '; this gateway has one listener' : '';
-  return `is listed twice (first at ${first})${why}; keep one`;
+function listedTwice(name: string, first: Listed): string {
+  if (name !== first.name) return `is another name of \`${first.name}\` (${first.label}); keep one`;
+  const why = name === 'iii-worker-manager' ? '; this gateway has one listener' : '';
+  return `is listed twice (first at ${first.label})${why}; keep one`;
 }
 
 function refuseOtherMembers(entry: object, path: Path, document: ConfigDocument, report: Report): void {

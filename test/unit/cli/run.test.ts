@@ -1,146 +1,132 @@
-import { EventEmitter } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { run } from '../../../src/cli/run.js';
-import { GatewayError } from '../../../src/errors.js';
 import type { Gateway } from '../../../src/gateway.js';
+import { fakeTerminal } from './fake-terminal.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'cli-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gateway-cli-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
 
-function file(name: string, text: string): string {
-  const path = join(folder, name);
-  writeFileSync(path, text);
-  return path;
-}
+const runHere = async (args: string[], gateway: Partial<Gateway> = {}) => {
+  const fake = fakeTerminal(folder, gateway);
+  const code = await run(args, fake.terminal);
+  return { code, ...fake.seen };
+};
+const { version } = JSON.parse(readFileSync(new URL('../../../package.json', import.meta.url), 'utf8'));
 
-/** A world for one command: what it says, and the signals it is sent. */
-function world(gateway: Partial<Gateway> = {}) {
-  const said = { out: '', err: '', stopped: 0 };
-  const signals = new EventEmitter();
-  const whole: Gateway = {
-    start: async () => ({ listener: { host: '127.0.0.1', port: 1234 }, state: 'nowhere' }),
-    stop: async () => {
-      said.stopped += 1;
-    },
-    ...gateway,
-  };
-  const go = (...args: string[]) =>
-    run(args, {
-      env: {},
-      cwd: folder,
-      out: (text) => {
-        said.out += text;
-      },
-      err: (text) => {
-        said.err += text;
-      },
-      isTerminal: false,
-      signals,
-      exit: () => undefined,
-      createGateway: () => whole,
-    });
-  return { said, signals, go };
-}
+describe('usage', () => {
+  it('shows its version', async () => {
+    expect(await runHere(['--version'])).toMatchObject({ code: 0, out: `${version}\n`, err: '' });
+  });
 
-const signalled = (signals: EventEmitter, signal: string) =>
-  expect
-    .poll(() => signals.listenerCount(signal))
-    .toBeGreaterThan(0)
-    .then(() => signals.emit(signal, signal));
-
-describe('start', () => {
-  it('says one line when it is ready, and stops at the first signal', async () => {
-    const { said, signals, go } = world();
-    const code = go('start');
-    await expect.poll(() => said.out).not.toBe('');
-    await signalled(signals, 'SIGTERM');
-    expect(await code).toBe(0);
-    expect(said.out.trimEnd().split('\n')).toHaveLength(1);
-    expect(said.out).toContain('ws://127.0.0.1:1234');
-    expect(said.out).toContain(join(folder, 'data'));
-    expect(said.stopped).toBe(1);
-    expect(signals.listenerCount('SIGTERM')).toBe(0);
+  it('shows help with examples', async () => {
+    const { code, out } = await runHere(['--help']);
+    expect(code).toBe(0);
+    for (const part of ['start', 'validate', 'print-config', 'Examples:', 'REMOTE_III_URL', 'Exit codes:'])
+      expect(out).toContain(part);
+    expect((await runHere(['start', '--help'])).out).toContain('--admin-port <port>');
   });
 
   it.each([
-    ['4 when the storage is refused', new GatewayError('GATEWAY_STORAGE', 'in use: stop the other one'), 4],
-    [
-      '3 when the configuration turns out to be wrong',
-      new GatewayError('GATEWAY_CONFIG', 'no such adapter'),
-      3,
-    ],
-    [
-      '1 when the port is taken',
-      Object.assign(new Error('x'), { code: 'EADDRINUSE', port: 1234, address: 'a' }),
-      1,
-    ],
-  ])('exits with %s, and one sentence', async (_, error, code) => {
-    const { said, go } = world({ start: () => Promise.reject(error) });
-    expect(await go('start')).toBe(code);
-    expect(said.err.trimEnd().split('\n')).toHaveLength(1);
-    expect(said.err).not.toContain('    at ');
-    expect(said.out).toBe('');
+    ['no command', []],
+    ['an unknown command', ['strat']],
+    ['an unknown option', ['start', '--prot', '1']],
+    ['a flag without its value', ['start', '--port']],
+    ['a missing argument', ['validate']],
+    ['an argument too many', ['start', 'now']],
+  ])('is refused with 2 for %s', async (_, args) => {
+    const { code, out, err, configs } = await runHere(args);
+    expect(code).toBe(2);
+    expect(out).toBe('');
+    expect(err).not.toBe('');
+    expect(configs).toEqual([]);
   });
 
-  it('tells what it found in the file and leaves alone', async () => {
-    const { said, signals, go } = world();
-    const code = go('start', '--config', file('other.yaml', 'workers: [{ name: iii-http }]\n'));
-    await expect.poll(() => said.out).not.toBe('');
-    await signalled(signals, 'SIGTERM');
-    await code;
-    expect(said.err).toContain('note: ');
-    expect(said.err).toContain('iii-http');
+  it('suggests what was meant', async () => {
+    expect((await runHere(['strat'])).err).toContain('Did you mean start?');
+    expect((await runHere(['start', '--prot', '1'])).err).toContain('Did you mean --port?');
   });
 });
 
-describe('wrong usage', () => {
-  it.each([[['teleport']], [['start', '--speed', '9']], [['validate']], [[]]])(
-    '%j exits with 2 and says how',
-    async (args) => {
-      const { said, go } = world();
-      expect(await go(...args)).toBe(2);
-      expect(said.err).not.toBe('');
-    },
-  );
+describe('validate', () => {
+  it('accepts a good file', async () => {
+    writeFileSync(join(folder, 'good.yaml'), 'workers: [{ name: iii-http }]');
+    expect(await runHere(['validate', 'good.yaml'])).toMatchObject({
+      code: 0,
+      out: 'good.yaml is valid\n',
+      err: 'note: good.yaml:1:19: iii-http: a block of another worker, not read here\n',
+    });
+  });
 
-  it('a bad file exits with 3 and a line for each mistake', async () => {
-    const { said, go } = world();
-    const path = file(
-      'bad.yaml',
-      'workers:\n  - { name: iii-state, config: { adaptor: {} } }\n  - { name: iii-state-gateway, config: { patience_ms: 1 } }\n',
-    );
-    expect(await go('validate', path)).toBe(3);
-    expect(said.err.trimEnd().split('\n')).toHaveLength(2);
-    expect(said.err).toContain('bad.yaml:2:');
-    expect(said.err).toContain('adapter'); // the suggestion
+  it('refuses a mistaken one with 3, one line per mistake', async () => {
+    writeFileSync(join(folder, 'bad.yaml'), 'wrokers: []\nmoduls: []\n');
+    expect(await runHere(['validate', 'bad.yaml'])).toMatchObject({
+      code: 3,
+      out: '',
+      err: 'bad.yaml:1:1: wrokers: unknown key; did you mean `workers`?\nbad.yaml:2:1: moduls: unknown key; did you mean `modules`?\n',
+    });
+  });
+
+  it('refuses a file that is not there with 3', async () => {
+    expect(await runHere(['validate', 'no.yaml'])).toMatchObject({
+      code: 3,
+      err: 'no.yaml: there is no such file\n',
+    });
   });
 });
 
-describe('help', () => {
-  it('--version is that of the package', async () => {
-    const { said, go } = world();
-    expect(await go('--version')).toBe(0);
-    expect(said.out).toMatch(/^\d+\.\d+\.\d+\n$/);
+describe('print-config', () => {
+  it('prints what start with the same flags would run with', async () => {
+    const { code, out } = await runHere([
+      'print-config',
+      '--remote',
+      'ws://hub:1',
+      '--port',
+      '7',
+      '--data-dir',
+      'd',
+    ]);
+    expect(code).toBe(0);
+    expect(out).toContain('port: 7\n');
+    expect(out).toContain('bridge_url: ws://hub:1\n');
+    expect(out).toContain(`data_dir: ${join(folder, 'd')}\n`);
+  });
+});
+
+describe('start, before a gateway runs', () => {
+  it('refuses wrong flags with 3', async () => {
+    const { code, err, configs } = await runHere(['start', '--port', 'x', '--remote', 'hub']);
+    expect(code).toBe(3);
+    expect(err.trimEnd().split('\n')).toHaveLength(2);
+    expect(configs).toEqual([]);
   });
 
-  it('--help shows examples and exit codes', async () => {
-    const { said, go } = world();
-    expect(await go('--help')).toBe(0);
-    expect(said.out).toContain('Examples:');
-    expect(said.out).toContain('Exit codes:');
-  });
-
-  it('a good file is called good', async () => {
-    const { go } = world();
-    expect(await go('validate', file('good.yaml', 'workers: [{ name: iii-state }]\n'))).toBe(0);
-  });
-
-  it('print-config prints what would run', async () => {
-    const { said, go } = world();
-    expect(await go('print-config', '--port', '5005')).toBe(0);
-    expect(said.out).toContain('port: 5005');
+  it('gives all flags to the configuration', async () => {
+    const flags = [
+      '--host',
+      '::1',
+      '--port',
+      '1',
+      '--admin-port',
+      '2',
+      '--data-dir',
+      'd',
+      '--remote',
+      'ws://hub',
+    ];
+    const failing = { start: () => Promise.reject(new Error('enough')) };
+    const { configs, contexts } = await runHere(['start', ...flags], failing);
+    expect(configs[0]).toMatchObject({
+      listener: { host: '::1', port: 1 },
+      admin: { port: 2 },
+      dataDir: join(folder, 'd'),
+      state: { adapter: 'bridge', remoteUrl: 'ws://hub' },
+    });
+    expect(contexts[0]?.version).toBe(version);
   });
 });

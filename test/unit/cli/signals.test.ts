@@ -1,32 +1,34 @@
 import { EventEmitter } from 'node:events';
-import { describe, expect, it } from 'vitest';
+import { expect, it, vi } from 'vitest';
 import { watchSignals } from '../../../src/cli/signals.js';
 
-describe('signals', () => {
-  it('the first asks for an end, a later one insists, and an echo of the first does neither', async () => {
-    const source = new EventEmitter();
-    let now = 0;
-    let forced = 0;
-    const signals = watchSignals(
-      source,
-      () => {
-        forced += 1;
-      },
-      () => now,
-    );
-    source.emit('SIGINT', 'SIGINT');
-    expect(await signals.first).toBe('SIGINT');
-    now = 10;
-    source.emit('SIGTERM', 'SIGTERM'); // as npm passes it on
-    expect(forced).toBe(0);
-    now = 2000;
-    source.emit('SIGINT', 'SIGINT');
-    expect(forced).toBe(1);
-  });
+function watched() {
+  const source = new EventEmitter<{ SIGINT: ['SIGINT']; SIGTERM: ['SIGTERM'] }>();
+  const clock = { now: 1000 };
+  const force = vi.fn();
+  return { source, clock, force, signals: watchSignals(source, force, () => clock.now) };
+}
 
-  it('are not listened to any more once that is over', () => {
-    const source = new EventEmitter();
-    watchSignals(source, () => undefined).dispose();
-    expect(source.eventNames()).toEqual([]);
-  });
+it('resolves with the first signal', async () => {
+  const { source, signals } = watched();
+  source.emit('SIGTERM', 'SIGTERM');
+  source.emit('SIGINT', 'SIGINT');
+  expect(await signals.first).toBe('SIGTERM');
+});
+
+it('forces the end on a second signal, but not on the echo of the first', () => {
+  const { source, clock, force } = watched();
+  source.emit('SIGINT', 'SIGINT');
+  clock.now += 499;
+  source.emit('SIGINT', 'SIGINT');
+  expect(force).not.toHaveBeenCalled();
+  clock.now += 1;
+  source.emit('SIGTERM', 'SIGTERM');
+  expect(force).toHaveBeenCalledOnce();
+});
+
+it('lets go of the signals', () => {
+  const { source, signals } = watched();
+  signals.dispose();
+  expect(source.eventNames()).toEqual([]);
 });

@@ -1,5 +1,5 @@
 import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.js';
@@ -16,12 +16,15 @@ const namesOf = (ending: string) =>
   readdirSync(folder)
     .filter((name) => name.endsWith(ending))
     .map((name) => name.slice(0, -ending.length));
-const read = (name: string) => readFileSync(join(folder, name), 'utf8');
+const read = (name: string) =>
+  readFileSync(join(folder, name), 'utf8')
+    .replaceAll('<here>/', folder)
+    .replaceAll('<above>', dirname(folder));
 const load = (file: string) => loadConfig({ file, env, cwd: folder, interfaces });
 
 describe('a mistaken file is refused with one line per mistake', () => {
   it.each(namesOf('.bad.yaml'))('%s', (name) => {
-    const expected = read(`${name}.bad.txt`).trimEnd().replaceAll('<here>/', folder);
+    const expected = read(`${name}.bad.txt`).trimEnd();
     expect(() => load(`${name}.bad.yaml`)).toThrow(
       expect.objectContaining({ code: 'GATEWAY_CONFIG', message: expected }),
     );
@@ -30,7 +33,7 @@ describe('a mistaken file is refused with one line per mistake', () => {
 
 describe('a good file is read', () => {
   it.each(namesOf('.good.yaml'))('%s', (name) => {
-    const expected = JSON.parse(read(`${name}.good.json`).replaceAll('<here>/', folder));
+    const expected = JSON.parse(read(`${name}.good.json`));
     const { config, notes } = load(`${name}.good.yaml`);
     expect({ notes, config: JSON.parse(JSON.stringify(config)) }).toMatchObject(expected);
   });

@@ -1,129 +1,162 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type ConfigRequest, loadConfig } from '../../../src/config/load.js';
-import { printConfig } from '../../../src/config/print.js';
 
-const folder = mkdtempSync(join(tmpdir(), 'config-'));
-afterAll(() => rmSync(folder, { recursive: true }));
-
-const bridge = join(folder, 'bridge.yaml');
-writeFileSync(
-  bridge,
-  `workers:
-  - { name: iii-worker-manager, config: { host: 127.0.0.1, port: 5001 } }
-  - { name: iii-state, config: { adapter: { name: bridge, config: { bridge_url: "ws://file:1" } } } }
-  - { name: iii-state-gateway, config: { data_dir: ./here, remote: { headers: { Authorization: "Bearer geheim" } } } }
-`,
-);
+let folder: string;
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'gateway-config-'));
+});
+afterEach(() => rmSync(folder, { recursive: true }));
 
 const load = (request: Partial<ConfigRequest> = {}) =>
-  loadConfig({ env: {}, cwd: '/cwd', interfaces: ['127.0.0.1'], ...request }).config;
-const remoteOf = (request: Partial<ConfigRequest>) => {
-  const { state } = load(request);
-  return state.adapter === 'bridge' ? state.remoteUrl : state.adapter;
+  loadConfig({ env: {}, cwd: folder, interfaces: [], ...request });
+const loadText = (text: string, request: Partial<ConfigRequest> = {}) => {
+  writeFileSync(join(folder, 'c.yaml'), text);
+  return load({ file: 'c.yaml', ...request });
 };
+const bridge = (url: string) =>
+  `workers: [{ name: iii-state, config: { adapter: { name: bridge, config: { bridge_url: "${url}" } } } }]`;
 
 describe('without a file', () => {
-  it('an engine of its own runs, with its state on disk below the data folder', () => {
-    const { listener, state, dataDir } = load();
-    expect(listener).toEqual({ host: '127.0.0.1', port: 49134 });
-    expect(dataDir).toBe('/cwd/data');
-    expect(state).toMatchObject({ adapter: 'kv', storeMethod: 'file_based', filePath: '/cwd/data/state' });
-  });
-
-  it('--data-dir moves the state too', () => {
-    expect(load({ flags: { dataDir: 'elsewhere' } }).state).toMatchObject({
-      filePath: '/cwd/elsewhere/state',
+  it('is an embedded engine below ./data', () => {
+    const { config, notes } = load();
+    expect(notes).toEqual([]);
+    expect(config.listener).toEqual({ host: '127.0.0.1', port: 49134 });
+    expect(config.dataDir).toBe(join(folder, 'data'));
+    expect(config.state).toEqual({
+      adapter: 'kv',
+      storeMethod: 'file_based',
+      filePath: join(folder, 'data/state'),
+      saveIntervalMs: 5000,
+      triggersEnabled: true,
+      maxValueBytes: 0,
     });
   });
 
-  it.each([[{ flags: { remote: 'ws://flag:1' } }], [{ env: { REMOTE_III_URL: 'ws://flag:1' } }]])(
-    'a remote makes it a gateway',
-    (request) => {
-      expect(remoteOf(request)).toBe('ws://flag:1');
-    },
-  );
-});
-
-describe('flags win over the environment, which wins over the file', () => {
-  it.each([
-    ['the file', { file: bridge }, 'ws://file:1'],
-    ['the environment', { file: bridge, env: { REMOTE_III_URL: 'ws://env:1' } }, 'ws://env:1'],
-    [
-      'a flag',
-      { file: bridge, env: { REMOTE_III_URL: 'ws://env:1' }, flags: { remote: 'ws://flag:1' } },
-      'ws://flag:1',
-    ],
-  ])('%s', (_, request, expected) => {
-    expect(remoteOf(request)).toBe(expected);
+  it('is a gateway when a remote is named', () => {
+    const flagged = load({ flags: { remote: 'ws://hub:49134' } }).config.state;
+    expect(flagged).toMatchObject({ adapter: 'bridge', remoteUrl: 'ws://hub:49134' });
+    const inherited = load({ env: { REMOTE_III_URL: 'wss://hub' } }).config.state;
+    expect(inherited).toMatchObject({ adapter: 'bridge', remoteUrl: 'wss://hub' });
   });
 
-  it('for the listener as well', () => {
-    expect(load({ file: bridge }).listener.port).toBe(5001);
-    expect(load({ file: bridge, flags: { port: '5002', host: '::1' } }).listener).toEqual({
-      host: '::1',
-      port: 5002,
-    });
+  it('does not read a file that nobody named', () => {
+    writeFileSync(join(folder, 'config.yaml'), 'nonsense');
+    expect(load().config.state.adapter).toBe('kv');
   });
 });
 
-describe('a relative path', () => {
-  it('of the file is relative to the file', () =>
-    expect(load({ file: bridge }).dataDir).toBe(join(folder, 'here')));
-  it('of a flag is relative to where one is', () =>
-    expect(load({ file: bridge, flags: { dataDir: 'x' } }).dataDir).toBe('/cwd/x'));
-});
+describe('precedence', () => {
+  const env = { REMOTE_III_URL: 'ws://from-env:1' };
+  const remoteOf = ({ config }: ReturnType<typeof load>) =>
+    config.state.adapter === 'bridge' ? config.state.remoteUrl : config.state.adapter;
 
-describe('a mistake in a flag or variable', () => {
-  it.each([
-    [{ flags: { port: 'many' } }, 'port'],
-    [{ flags: { remote: 'http://hub' } }, 'remote'],
-    [{ env: { REMOTE_III_URL: 'hub:49134' } }, 'REMOTE_III_URL'],
-    [{ flags: { remote: 'ws://localhost:49134' } }, 'remote'],
-  ])('%j is told', (request, place) => {
-    expect(() => load(request)).toThrow(
-      expect.objectContaining({ code: 'GATEWAY_CONFIG', message: expect.stringContaining(place) }),
+  it('is flag, then environment, then file', () => {
+    const file = bridge('ws://from-file:1');
+    expect(remoteOf(loadText(file))).toBe('ws://from-file:1');
+    expect(remoteOf(loadText(file, { env }))).toBe('ws://from-env:1');
+    expect(remoteOf(loadText(file, { env, flags: { remote: 'ws://from-flag:1' } }))).toBe('ws://from-flag:1');
+  });
+
+  it('takes an empty REMOTE_III_URL as not set', () => {
+    expect(remoteOf(loadText(bridge('ws://from-file:1'), { env: { REMOTE_III_URL: '' } }))).toBe(
+      'ws://from-file:1',
     );
   });
 
-  it('a file that is not there', () => {
-    expect(() => load({ file: join(folder, 'none.yaml') })).toThrow(/none\.yaml/);
+  it('makes a bridge of another adapter, and of no State at all', () => {
+    const kv = 'workers: [{ name: iii-state, config: { triggers_enabled: false } }]';
+    expect(loadText(kv, { env }).config.state).toEqual({
+      adapter: 'bridge',
+      remoteUrl: 'ws://from-env:1',
+      triggersEnabled: false,
+      maxValueBytes: 0,
+    });
+    expect(remoteOf(loadText('', { env }))).toBe('ws://from-env:1');
+    expect(remoteOf(loadText(''))).toBe('none');
+  });
+
+  it('lets flags win over the listener, the admin port and the data folder of the file', () => {
+    const file = `workers:
+      - { name: iii-worker-manager, config: { host: 10.0.0.1, port: 1 } }
+      - { name: iii-state }
+      - { name: iii-state-gateway, config: { data_dir: here, admin: { host: 10.0.0.2, port: 2 } } }`;
+    const flags = { host: '::1', port: '0', adminPort: '3', dataDir: '../elsewhere' };
+    const { config } = loadText(file, { flags });
+    expect(config.listener).toEqual({ host: '::1', port: 0 });
+    expect(config.admin).toEqual({ host: '10.0.0.2', port: 3 });
+    expect(config.dataDir).toBe(join(folder, '../elsewhere'));
+    expect(config.state).toMatchObject({ filePath: join(folder, '../elsewhere/state') });
+  });
+
+  it('turns an admin server on again by its port', () => {
+    const { config, notes } = loadText('workers: [{ name: iii-state-gateway, config: { admin: off } }]', {
+      flags: { adminPort: '7' },
+    });
+    expect(config.admin).toEqual({ host: '127.0.0.1', port: 7 });
+    expect(notes).toEqual(['--admin-port: accepted, but this version has no admin server yet']);
   });
 });
 
-describe('the configuration', () => {
-  it('is frozen', () => {
-    const config = load();
-    expect(() => Object.assign(config.limits, { workers: 1 })).toThrow(TypeError);
+describe('refusals', () => {
+  it('treats flags and environment as the file is treated', () => {
+    const flags = { host: '', port: '65536', adminPort: 'x', dataDir: '' };
+    const wrong = () => load({ flags, env: { REMOTE_III_URL: 'hub:49134' } });
+    const lines = [
+      'REMOTE_III_URL: must begin with ws:// or wss://; write for example ws://hub:49134',
+      '--host: must be a host name or address, not ""',
+      '--port: must be a whole number from 0 to 65535, not 65536',
+      '--admin-port: must be a whole number from 0 to 65535, not "x"',
+      '--data-dir: must be the path of a folder, not ""',
+    ];
+    expect(wrong).toThrow(expect.objectContaining({ code: 'GATEWAY_CONFIG', message: lines.join('\n') }));
   });
 
-  it('is printed so that it loads again, without its secrets', () => {
-    const printed = printConfig(load({ file: bridge }));
-    expect(printed).not.toContain('geheim');
-    const again = join(folder, 'again.yaml');
-    writeFileSync(again, printed.replace('********', 'Bearer geheim'));
-    expect(load({ file: again })).toEqual(load({ file: bridge }));
+  it('refuses a remote that is the own listener, wherever it is named', () => {
+    const sentence =
+      "the remote is this gateway's own listener ws://127.0.0.1:49134; name another engine, or give the listener another port";
+    const own = 'ws://localhost:49134';
+    expect(() => load({ flags: { remote: own } })).toThrow(`--remote: ${sentence}`);
+    expect(() => load({ env: { REMOTE_III_URL: own } })).toThrow(`REMOTE_III_URL: ${sentence}`);
+    expect(load({ flags: { remote: own, port: '49135' } }).config.state.adapter).toBe('bridge');
+  });
+
+  it('says that a file is not there, or not a file', () => {
+    expect(() => load({ file: 'nowhere.yaml' })).toThrow('nowhere.yaml: there is no such file');
+    expect(() => load({ file: '.' })).toThrow(/^\.: cannot be read: EISDIR/);
+  });
+
+  it('does not repeat a password of an address', () => {
+    const wrong = () => loadText(bridge('http://me:s3cret@hub'));
+    expect(wrong).toThrow('not http://');
+    expect(wrong).not.toThrow('s3cret');
+  });
+
+  it('is not brought down by an explosion of aliases', () => {
+    const lines = ['a0: &a0 [x, x]'];
+    for (let n = 1; n < 30; n++) lines.push(`a${n}: &a${n} [*a${n - 1}, *a${n - 1}]`);
+    expect(() => loadText(lines.join('\n'))).toThrow(expect.objectContaining({ code: 'GATEWAY_CONFIG' }));
   });
 });
 
-describe('the files that come with the gateway', () => {
-  const config = (name: string) => join(import.meta.dirname, '../../../config', name);
-
-  it('default.yaml says what holds without it', () => {
-    const { dataDir, state, ...defaults } = load({ file: config('default.yaml') });
-    const empty = join(folder, 'empty.yaml');
-    writeFileSync(empty, 'workers: [{ name: iii-state }]\n');
-    const { dataDir: _, state: stateWithout, ...without } = load({ file: empty });
-    expect(defaults).toEqual(without);
-    expect({ ...state, filePath: '' }).toEqual({ ...stateWithout, filePath: '' });
+describe('the result', () => {
+  it('is frozen, except what belongs to a custom adapter', () => {
+    const text =
+      'workers: [{ name: iii-state, config: { adapter: { name: ./mine.js, config: { a: { b: 1 } } } } }]';
+    const { config } = loadText(text);
+    for (const part of [config, config.listener, config.state, config.limits, config.remote.reconnectMs])
+      expect(Object.isFrozen(part)).toBe(true);
+    expect(config.state).toMatchObject({ config: { a: { b: 1 } } });
+    expect(config.state.adapter === 'custom' && Object.isFrozen(config.state.config)).toBe(false);
   });
 
-  it.each([
-    ['kv.yaml', 'kv'],
-    ['bridge.yaml', 'ws://localhost:49135'],
-  ])('%s loads', (name, expected) => {
-    expect(remoteOf({ file: config(name) })).toBe(expected);
+  it('has paths relative to the folder of the file', () => {
+    const text = 'workers: [{ name: iii-state }, { name: iii-state-gateway, config: { data_dir: ../d } }]';
+    writeFileSync(join(folder, 'c.yaml'), text);
+    const { config } = load({ file: join(folder, 'c.yaml'), cwd: '/' });
+    expect(config.dataDir).toBe(join(folder, '../d'));
+    expect(config.state).toMatchObject({ filePath: join(folder, '../d/state') });
   });
 });
