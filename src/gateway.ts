@@ -118,8 +118,8 @@ function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, ident
     logger,
   );
   link.on('status', (status) => {
-    if (status.state === 'connecting') return;
-    logger.info({ state: status.state }, describeStatus(status));
+    if (status.state === 'refused') logger.error({ state: status.state }, describeStatus(status));
+    else if (status.state !== 'connecting') logger.info({ state: status.state }, describeStatus(status));
   });
   return { link, feed: new Feed(link, identity.id, context.logger.child({ part: 'feed' })) };
 }
