@@ -20,8 +20,6 @@ export type GatewayCode =
   | 'GATEWAY_TIMEOUT'
   /** The call came back to a gateway that it had already passed. */
   | 'GATEWAY_LOOP'
-  /** Not allowed here. */
-  | 'GATEWAY_FORBIDDEN'
   /** The worker sends faster than `limits.rate_per_worker`. */
   | 'GATEWAY_RATE_LIMITED'
   /** The message is larger than its receiver takes. */

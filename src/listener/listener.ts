@@ -6,7 +6,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
 import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
 import { FrameSocket } from '../protocol/frame-socket.js';
-import { Heartbeat, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
+import { Heartbeat, NotedPulse, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import type { ChannelDirection, Channels } from '../router/channels.js';
 import type { Router } from '../router/router.js';
@@ -169,20 +169,11 @@ export class Listener implements Service {
   }
 
   private watch(webSocket: WebSocket): void {
-    let heard = true;
-    const note = () => {
-      heard = true;
-    };
-    const pulse = {
-      heard: () => {
-        const was = heard;
-        heard = false;
-        return was;
-      },
-      ping: () => webSocket.ping(),
-      lost: () => webSocket.terminate(),
-    };
-    for (const event of ['message', 'ping', 'pong'] as const) webSocket.on(event, note);
+    const pulse = new NotedPulse(
+      () => webSocket.ping(),
+      () => webSocket.terminate(),
+    );
+    for (const event of ['message', 'ping', 'pong'] as const) webSocket.on(event, () => pulse.note());
     this.heartbeat.add(pulse);
     webSocket.once('close', () => this.heartbeat.remove(pulse));
   }

@@ -7,6 +7,27 @@ export interface Pulse {
   lost(): void;
 }
 
+/** The pulse of a connection whose owner notes every sign of life. */
+export class NotedPulse implements Pulse {
+  private wasHeard = true;
+
+  constructor(
+    readonly ping: () => void,
+    readonly lost: () => void,
+  ) {}
+
+  /** To be called at any frame, pings and pongs included. */
+  note(): void {
+    this.wasHeard = true;
+  }
+
+  heard(): boolean {
+    const { wasHeard } = this;
+    this.wasHeard = false;
+    return wasHeard;
+  }
+}
+
 /** SDKs ping every 20 s and give up after 60 s of silence (wire protocol 1.5); so do we. */
 export const PING_INTERVAL_MS = 20_000;
 const SILENT_ROUNDS = 3;

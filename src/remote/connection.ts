@@ -1,6 +1,6 @@
 import { decodeFromEngine } from '../protocol/decode.js';
 import { encode, encodeCall } from '../protocol/encode.js';
-import { Heartbeat, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
+import { Heartbeat, NotedPulse, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
 import type { InvokeFunction, Message, MessageOf } from '../protocol/messages.js';
 import { connect, type TransportOptions } from './transport.js';
 
@@ -36,11 +36,12 @@ export async function openConnection(
   const closed = new Promise<Error>((resolve) => {
     end = resolve;
   });
-  let heard = true;
+  const pulse = new NotedPulse(
+    () => transport.ping(),
+    () => transport.terminate(),
+  );
   const transport = await connect(options, {
-    onSign: () => {
-      heard = true;
-    },
+    onSign: () => pulse.note(),
     onFrame: (bytes) => {
       const decoded = decodeFromEngine(bytes.toString('utf8'));
       if (decoded.kind !== 'message') return;
@@ -50,15 +51,7 @@ export async function openConnection(
     onClose: (cause) => end(cause),
   });
   const heartbeat = new Heartbeat();
-  heartbeat.add({
-    heard: () => {
-      const was = heard;
-      heard = false;
-      return was;
-    },
-    ping: () => transport.ping(),
-    lost: () => transport.terminate(),
-  });
+  heartbeat.add(pulse);
   const beating = setInterval(() => heartbeat.beat(), PING_INTERVAL_MS).unref();
   void closed.then(() => clearInterval(beating));
   return {

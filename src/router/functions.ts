@@ -3,6 +3,7 @@ import { GatewayError } from '../errors.js';
 import type { Json } from '../protocol/json.js';
 import type { RegisterFunction } from '../protocol/messages.js';
 import type { Payload } from '../protocol/payload.js';
+import { STATE_FUNCTIONS } from '../state/functions.js';
 import type { Worker } from './worker.js';
 
 export const DEFAULT_NAMESPACE = 'default';
@@ -45,18 +46,7 @@ export interface WorkerFunction {
 
 /** The ids that no worker may take over, whether or not this gateway offers the function (gateway-api section 3). */
 const RESERVED_PREFIXES = ['engine::', 'gateway::'];
-const RESERVED_IDS = new Set([
-  'state::set',
-  'state::get',
-  'state::delete',
-  'state::update',
-  'state::list',
-  'state::list_groups',
-  'state::list_keys',
-  'state::list_entries',
-  'state::compare-and-set',
-  'state::on-changed',
-]);
+const RESERVED_IDS = new Set<string>([...STATE_FUNCTIONS.map(({ id }) => id), 'state::on-changed']);
 
 export type Registration = { accepted: true } | { accepted: false; ownerWorkerId: string };
 
