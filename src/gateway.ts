@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { BridgeStateConfig, Config, StateConfig } from './config/config.js';
+import { maskAddress } from './config/mask.js';
 import { GatewayError } from './errors.js';
 import { type Service, startAll } from './lifecycle.js';
 import { Listener } from './listener/listener.js';
@@ -201,7 +202,7 @@ function describeState(state: StateConfig): string {
         ? "in this process's memory"
         : `on this machine, in ${state.filePath}`;
     case 'bridge':
-      return `on the remote engine ${state.remoteUrl}`;
+      return `on the remote engine ${maskAddress(state.remoteUrl)}`;
     case 'custom':
       return `in the adapter ${state.module}`;
   }

@@ -1,10 +1,9 @@
-import { stringify } from 'yaml';
+import { Document, visit } from 'yaml';
 import type { Config, StateConfig } from './config.js';
+import { MASK, maskAddress } from './mask.js';
 import { refusedYet } from './not-yet.js';
 import { withoutKeys } from './paths.js';
 import { toSnake } from './spelling.js';
-
-const MASK = '********';
 
 /** The effective configuration in the form of the engine's own file; secrets are masked. */
 export function printConfig({ listener, state, ...gateway }: Config): string {
@@ -13,7 +12,18 @@ export function printConfig({ listener, state, ...gateway }: Config): string {
     ...(state.adapter === 'none' ? [] : [{ name: 'iii-state', config: stateBlockOf(state) }]),
     { name: 'iii-state-gateway', config: gatewayBlockOf(gateway) },
   ];
-  return stringify({ workers }, { lineWidth: 0 });
+  return toYaml({ workers });
+}
+
+/** YAML without a `${`: as a variable it would be replaced when this is loaded. */
+function toYaml(value: object): string {
+  const document = new Document(value, { aliasDuplicateObjects: false });
+  visit(document, {
+    Scalar(_, scalar) {
+      if (String(scalar.value).includes('${')) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  return document.toString({ lineWidth: 0 }).replaceAll('${', '\\x24{');
 }
 
 function stateBlockOf(state: Exclude<StateConfig, { adapter: 'none' }>) {
@@ -31,7 +41,7 @@ function adapterOf(state: Exclude<StateConfig, { adapter: 'none' }>) {
       return { name: 'kv', config: toSnake({ storeMethod, filePath, saveIntervalMs }) };
     }
     case 'bridge':
-      return { name: 'bridge', config: { bridge_url: withoutPassword(state.remoteUrl) } };
+      return { name: 'bridge', config: { bridge_url: maskAddress(state.remoteUrl) } };
     case 'custom':
       return { name: state.module, config: withoutSecrets(state.config) };
   }
@@ -53,18 +63,11 @@ function gatewayBlockOf(gateway: Omit<Config, 'listener' | 'state'>): unknown {
 
 /** A custom adapter's options: we cannot know which are secret, so their names decide. */
 function withoutSecrets(value: unknown): unknown {
-  if (typeof value === 'string') return URL.canParse(value) ? withoutPassword(value) : value;
+  if (typeof value === 'string') return URL.canParse(value) ? maskAddress(value) : value;
   if (Array.isArray(value)) return value.map(withoutSecrets);
   if (typeof value !== 'object' || value === null) return value;
   const isSecret = (name: string) => /passw|secret|token|key|credential|auth/i.test(name);
   return Object.fromEntries(
     Object.entries(value).map(([name, inner]) => [name, isSecret(name) ? MASK : withoutSecrets(inner)]),
   );
-}
-
-function withoutPassword(address: string): string {
-  const url = new URL(address);
-  if (url.password !== '') url.password = MASK;
-  for (const name of [...url.searchParams.keys()]) url.searchParams.set(name, MASK);
-  return url.password === '' && url.search === '' ? address : url.href;
 }

@@ -50,6 +50,36 @@ describe('start', () => {
     expect(seen.stopped).toBe(1);
   });
 
+  it('ends at once with 1 on a second signal, while it starts or stops', async () => {
+    vi.useFakeTimers({ toFake: ['Date'] });
+    try {
+      const never = () => new Promise<never>(() => {});
+      for (const hanging of [{ start: never }, { stop: never }]) {
+        const { terminal, seen, signals, exits } = fakeTerminal(folder, hanging);
+        void run(['start'], terminal);
+        if (!('start' in hanging)) await vi.waitFor(() => expect(seen.out).not.toBe(''));
+        signals.emit('SIGINT', 'SIGINT');
+        signals.emit('SIGINT', 'SIGINT'); // the echo that npm makes
+        expect(exits).toEqual([]);
+        vi.setSystemTime(Date.now() + 1000);
+        signals.emit('SIGTERM', 'SIGTERM');
+        expect(exits).toEqual([1]);
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it('says why it could not end cleanly', async () => {
+    const stop = () => Promise.reject(new GatewayError('GATEWAY_STORAGE', 'the last sync failed'));
+    const { terminal, seen, signals } = fakeTerminal(folder, { stop });
+    const ended = run(['start'], terminal);
+    signals.emit('SIGINT', 'SIGINT');
+    expect(await ended).toBe(4);
+    expect(seen.err).toMatch(/the last sync failed\n$/);
+    expect(signals.eventNames()).toEqual([]);
+  });
+
   it('tells notes on standard error', async () => {
     writeFileSync(join(folder, 'c.yaml'), 'workers: [{ name: iii-http }]');
     const { terminal, seen, signals } = fakeTerminal(folder);
@@ -58,6 +88,7 @@ describe('start', () => {
     signals.emit('SIGINT', 'SIGINT');
     await ended;
     expect(seen.err).toContain('note: c.yaml:1:19: iii-http: a block of another worker');
+    expect(seen.out.match(/ready/g)).toHaveLength(1);
   });
 });
 

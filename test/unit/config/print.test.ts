@@ -2,6 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadConfig } from '../../../src/config/load.js';
 import { printConfig } from '../../../src/config/print.js';
@@ -25,6 +26,26 @@ describe('printConfig', () => {
   it.each(files)('prints %s so that it loads to the same', (file) => {
     const { config } = loadConfig({ file, cwd: fixtures, env: {}, interfaces: [], flags: { port: '50001' } });
     expect(loadText(printConfig(config))).toEqual(config);
+  });
+
+  it('prints any option of a custom adapter so that it loads to the same', () => {
+    const unit = fc.constantFrom('$', '{', '}', ':', '\\', '"', "'", '#', ' ', '\n', '-', 'x', '1');
+    fc.assert(
+      fc.property(fc.string({ unit }), fc.string({ unit }), (name, value) => {
+        const options = { [`o${name}`]: value, list: [value] };
+        const { config } = loadConfig({ env: {}, cwd: folder, interfaces: [] });
+        const state = { adapter: 'custom', module: '/x.js', config: options } as const;
+        const printed = { ...config, state: { ...state, triggersEnabled: true, maxValueBytes: 0 } };
+        expect(loadText(printConfig(printed))).toEqual(printed);
+      }),
+    );
+  });
+
+  it('masks a token in the place of a user', () => {
+    const printed = (url: string) =>
+      printConfig(loadConfig({ env: {}, cwd: folder, interfaces: [], flags: { remote: url } }).config);
+    expect(printed('wss://s3cret@hub/x')).toContain('bridge_url: wss://********@hub/x\n');
+    expect(printed('wss://me:s3cret@hub/x')).toContain('bridge_url: wss://me:********@hub/x\n');
   });
 
   it('masks headers, keys and passwords', () => {
