@@ -15,12 +15,15 @@ export function printConfig({ listener, state, ...gateway }: Config): string {
   return toYaml({ workers });
 }
 
-/** YAML without a `${`: as a variable it would be replaced when this is loaded. */
+/**
+ * YAML without a `${`, which would be replaced as a variable when this is loaded, and without block scalars, which
+ * `yaml` 2.9.1 does not read back when they hold white space alone.
+ */
 function toYaml(value: object): string {
   const document = new Document(value, { aliasDuplicateObjects: false });
   visit(document, {
     Scalar(_, scalar) {
-      if (String(scalar.value).includes('${')) scalar.type = 'QUOTE_DOUBLE';
+      if (/\$\{|\n/.test(String(scalar.value))) scalar.type = 'QUOTE_DOUBLE';
     },
   });
   return document.toString({ lineWidth: 0 }).replaceAll('${', '\\x24{');

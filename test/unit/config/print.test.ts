@@ -38,6 +38,7 @@ describe('printConfig', () => {
         const printed = { ...config, state: { ...state, triggersEnabled: true, maxValueBytes: 0 } };
         expect(loadText(printConfig(printed))).toEqual(printed);
       }),
+      { examples: [['', ' \n']] }, // a block scalar of white space alone
     );
   });
 
