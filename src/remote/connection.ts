@@ -21,12 +21,13 @@ export interface Connection {
 
 /**
  * Connects and waits for the engine's greeting, which every engine sends first. Sixty seconds of silence end the
- * connection: engines never ping, but they answer pings (wire protocol 1.5).
+ * connection: engines never ping, but they answer pings (wire protocol 1.5). `drop` ends it at once, at any time.
  * @throws whatever kept the connection from opening, or that no engine greeted in time.
  */
 export async function openConnection(
   options: TransportOptions,
   onMessage: (message: Message) => void,
+  drop: AbortSignal,
 ): Promise<Connection> {
   let greet: (greeting: Greeting) => void;
   let end: (cause: Error) => void;
@@ -40,16 +41,20 @@ export async function openConnection(
     () => transport.ping(),
     () => transport.terminate(),
   );
-  const transport = await connect(options, {
-    onSign: () => pulse.note(),
-    onFrame: (bytes) => {
-      const decoded = decodeFromEngine(bytes.toString('utf8'));
-      if (decoded.kind !== 'message') return;
-      if (decoded.message.type === 'workerregistered') greet(decoded.message);
-      onMessage(decoded.message);
+  const transport = await connect(
+    options,
+    {
+      onSign: () => pulse.note(),
+      onFrame: (bytes) => {
+        const decoded = decodeFromEngine(bytes.toString('utf8'));
+        if (decoded.kind !== 'message') return;
+        if (decoded.message.type === 'workerregistered') greet(decoded.message);
+        onMessage(decoded.message);
+      },
+      onClose: (cause) => end(cause),
     },
-    onClose: (cause) => end(cause),
-  });
+    drop,
+  );
   const heartbeat = new Heartbeat();
   heartbeat.add(pulse);
   const beating = setInterval(() => heartbeat.beat(), PING_INTERVAL_MS).unref();

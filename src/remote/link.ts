@@ -6,6 +6,7 @@ import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
 import type { InvocationResult, InvokeFunction, Message } from '../protocol/messages.js';
 import type { Payload } from '../protocol/payload.js';
+import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import { Calls, type RemoteCall } from './calls.js';
 import { type Connection, openConnection } from './connection.js';
 import { helloFrames, type PreviousSession } from './hello.js';
@@ -38,6 +39,9 @@ export interface Epoch {
   features: readonly string[];
 }
 
+/** A remote that is frozen does not hold up our end for longer than this. */
+const GOODBYE_MS = 1000;
+
 /** Answers the remote's call of a function of ours. */
 export type Answer = (call: InvokeFunction) => Payload | undefined | Promise<Payload | undefined>;
 
@@ -53,6 +57,8 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
   private readonly calls: Calls;
   private readonly functions = new Map<string, Answer>();
   private readonly stopping = new AbortController();
+  /** Ends the connection without a word, or the attempt to make one. */
+  private readonly dropping = new AbortController();
   private running: Promise<void> | undefined;
 
   constructor(
@@ -62,6 +68,7 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     private readonly logger: Logger,
   ) {
     super();
+    this.setMaxListeners(0); // every call that waits for the first connection listens
     this.calls = new Calls(randomUuid(), options.window, Date.now, (id, call) =>
       this.connection?.sendCall(id, call),
     );
@@ -82,7 +89,9 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
   async stop(): Promise<void> {
     this.stopping.abort();
     this.connection?.close();
+    const impatient = setTimeout(() => this.dropping.abort(), this.connection ? GOODBYE_MS : 0);
     await this.running;
+    clearTimeout(impatient);
     if (this.current.state !== 'refused') this.become({ state: 'closed' });
   }
 
@@ -90,15 +99,16 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
   refuse(cause: Error): void {
     this.become({ state: 'refused', cause });
     this.stopping.abort();
-    this.connection?.terminate();
+    this.dropping.abort();
   }
 
   /**
    * Calls a function of the remote. Resolves with the remote's answer, error answers included. While the link is
    * known to be down it fails at once; a first attempt to connect is waited for, within the deadline.
-   * @throws GatewayError as `Calls.start` does.
+   * @throws GatewayError as `Calls.start` does; `GATEWAY_TOO_LARGE` for one that would cost everybody the connection.
    */
   call(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
+    if (isTooLarge(call)) return Promise.reject(tooLarge(call));
     if (this.current.state === 'open') return this.calls.start(call, deadlineMs);
     const isFirstAttempt = this.current.state === 'connecting' && this.current.attempt === 1;
     return isFirstAttempt ? this.callOnceOpen(call, deadlineMs) : Promise.reject(this.away());
@@ -140,7 +150,7 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
         randomize: true,
         signal,
         onFailedAttempt: ({ error, attemptNumber }) => {
-          this.become({ state: 'waiting', attempt: attemptNumber, cause: error });
+          if (!signal.aborted) this.become({ state: 'waiting', attempt: attemptNumber, cause: error });
         },
       });
       const cause = await connection.closed;
@@ -154,9 +164,13 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
 
   private async connect(attempt: number): Promise<Connection> {
     this.become({ state: 'connecting', attempt });
-    const connection = await openConnection(this.options, (message) => this.receive(message));
+    const connection = await openConnection(
+      this.options,
+      (message) => this.receive(message),
+      this.dropping.signal,
+    );
     if (this.stopping.signal.aborted) {
-      connection.close();
+      connection.terminate();
       return connection;
     }
     const { worker_id: workerId, reattach_token: reattachToken, features = [] } = connection.greeting;
@@ -214,4 +228,22 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     this.current = status;
     this.emit('status', status);
   }
+}
+
+/** What goes around the texts of a call: member names and ids. */
+const MARGIN_BYTES = 1024;
+
+function isTooLarge({ function_id, data, metadata, traceparent = '', baggage = '' }: RemoteCall): boolean {
+  const limit = MAX_MESSAGE_BYTES - MARGIN_BYTES;
+  const text = data.text.length + (metadata?.text.length ?? 0) + traceparent.length + baggage.length;
+  if (text <= limit / 3) return false; // no text has more bytes than that, and nearly every call is done here
+  const texts = [data.text, metadata?.text ?? '', function_id, traceparent, baggage];
+  return texts.reduce((bytes, part) => bytes + Buffer.byteLength(part), 0) > limit;
+}
+
+function tooLarge({ function_id }: RemoteCall): GatewayError {
+  return new GatewayError(
+    'GATEWAY_TOO_LARGE',
+    `This call of ${function_id} is larger than the ${MAX_MESSAGE_BYTES} bytes that the remote engine reads in one message`,
+  );
 }

@@ -31,8 +31,15 @@ export interface TransportEvents {
   onClose(cause: Error): void;
 }
 
-/** Opens a socket. @throws whatever kept it from opening (refused, timed out, HTTP status, TLS). */
-export function connect(options: TransportOptions, events: TransportEvents): Promise<Transport> {
+/**
+ * Opens a socket; `drop` ends it without a word, at any time.
+ * @throws whatever kept it from opening (refused, timed out, HTTP status, TLS, `drop`).
+ */
+export function connect(
+  options: TransportOptions,
+  events: TransportEvents,
+  drop: AbortSignal,
+): Promise<Transport> {
   const { ca, cert, key, serverName } = options.tls;
   return new Promise((resolve, reject) => {
     const webSocket = new WebSocket(options.url, {
@@ -45,6 +52,8 @@ export function connect(options: TransportOptions, events: TransportEvents): Pro
       ...(key !== undefined && { key: readFileSync(key) }),
       ...(serverName !== undefined && { servername: serverName }),
     });
+    const terminate = () => webSocket.terminate();
+    drop.addEventListener('abort', terminate);
     let socket: Socket | undefined;
     let failure: Error | undefined;
     webSocket.once('upgrade', (response) => {
@@ -59,7 +68,7 @@ export function connect(options: TransportOptions, events: TransportEvents): Pro
       resolve({
         send: (text) => frames.send(text),
         ping: () => webSocket.ping(),
-        terminate: () => webSocket.terminate(),
+        terminate,
         close: () => {
           frames.flush();
           webSocket.close(1000);
@@ -73,6 +82,7 @@ export function connect(options: TransportOptions, events: TransportEvents): Pro
     webSocket.on('ping', () => events.onSign());
     webSocket.on('pong', () => events.onSign());
     webSocket.once('close', (code) => {
+      drop.removeEventListener('abort', terminate);
       const cause = failure ?? new Error(`the connection ended with code ${code}`);
       reject(cause);
       events.onClose(cause);

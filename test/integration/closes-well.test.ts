@@ -1,4 +1,7 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { describe, expect, it } from 'vitest';
+import { FakeEngine } from '../support/fake-engine.js';
 import { startGateway } from '../support/gateway.js';
 import { startGatewayProcess } from '../support/gateway-process.js';
 import { RawWorker } from '../support/raw-worker.js';
@@ -31,6 +34,34 @@ describe('a gateway that stops', () => {
     worker.socket.pause();
     await gateway.stop();
     worker.socket.resume();
+  });
+});
+
+describe('a remote that does not answer', () => {
+  /** Sooner than the 30 s that a WebSocket waits for the other side's goodbye. */
+  const SOON_MS = 5000;
+
+  it('does not hold up the end when it is frozen', async () => {
+    const engine = stopLater(await FakeEngine.start());
+    const gateway = await startGateway({ remote: engine.url });
+    await engine.received(({ function_id }) => function_id === 'engine::workers::register');
+    for (const socket of engine.sockets) socket.pause();
+    const startedAt = performance.now();
+    await gateway.stop();
+    expect(performance.now() - startedAt).toBeLessThan(SOON_MS);
+  });
+
+  it('does not hold up the end while it lets us wait for an upgrade or a greeting', async () => {
+    const silent = createServer().listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    stopLater({ stop: async () => void silent.close() });
+    const mute = stopLater(await FakeEngine.start({ greets: false }));
+    for (const url of [`ws://127.0.0.1:${(silent.address() as AddressInfo).port}`, mute.url]) {
+      const gateway = await startGateway({ remote: url });
+      const startedAt = performance.now();
+      await gateway.stop();
+      expect(performance.now() - startedAt).toBeLessThan(SOON_MS);
+    }
   });
 });
 
