@@ -3,6 +3,7 @@ import type { Logger } from '../logger.js';
 import { decode } from '../protocol/decode.js';
 import { encode } from '../protocol/encode.js';
 import type { InvokeFunction, Message } from '../protocol/messages.js';
+import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import { DEFAULT_NAMESPACE } from '../router/functions.js';
 import type { Router } from '../router/router.js';
 import type { Worker, WorkerInfo } from '../router/worker.js';
@@ -81,17 +82,8 @@ export class Session implements Worker {
 
   send(message: Message): void {
     const text = encode(message);
-    if (this.isTooLarge(text)) {
-      this.refuseForSize(message, text.length);
-    } else if (this.socket.queuedBytes > this.options.maxQueuedBytes) {
-      this.options.logger.warn(
-        { worker: this.id, name: this.info?.name },
-        'ended a worker that does not read',
-      );
-      this.socket.terminate();
-    } else {
-      this.socket.send(text);
-    }
+    if (this.isTooLarge(text)) this.refuseForSize(message, text.length);
+    else this.write(text, message.type === 'invocationresult' ? MAX_MESSAGE_BYTES : 0);
   }
 
   evict(): void {
@@ -133,6 +125,16 @@ export class Session implements Worker {
   }
 
   private answer(invocation_id: string, function_id: string, error: ErrorBody): void {
-    this.socket.send(encode({ type: 'invocationresult', invocation_id, function_id, error }));
+    this.write(encode({ type: 'invocationresult', invocation_id, function_id, error }), 0);
+  }
+
+  /** @param asked what may wait besides, because the worker asked for it: answers may be as large as a message can be */
+  private write(text: string, asked: number): void {
+    if (this.socket.queuedBytes <= this.options.maxQueuedBytes + asked) {
+      this.socket.send(text);
+      return;
+    }
+    this.options.logger.warn({ worker: this.id, name: this.info?.name }, 'ended a worker that does not read');
+    this.socket.terminate();
   }
 }

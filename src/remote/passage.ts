@@ -1,7 +1,8 @@
 /** The mark that calls carry from gateway to gateway, so that one that comes round is recognised (gateway-api 2). */
 import { GatewayError } from '../errors.js';
-import { isObject, type Json, member } from '../protocol/json.js';
+import { isObject, member } from '../protocol/json.js';
 import { Payload } from '../protocol/payload.js';
+import { findPoison } from '../protocol/poison.js';
 
 const MARK = 'iii_state_gateway';
 
@@ -29,11 +30,15 @@ export class PassageStamp {
     );
   }
 
+  /** @throws GatewayError `deserialization_error` for metadata that has no room for the mark. */
   stamp(metadata: Payload | undefined): Payload {
     if (!metadata) return this.alone; // printed once for all of them
-    const others: { [name: string]: Json } = isObject(metadata.value)
-      ? metadata.value
-      : { metadata: metadata.value };
-    return Payload.of({ ...others, [MARK]: { via: [...passedGateways(metadata), this.gatewayId] } });
+    const mark = { [MARK]: { via: [...passedGateways(metadata), this.gatewayId] } };
+    if (isObject(metadata.value)) return Payload.of({ ...metadata.value, ...mark });
+    // What is no object goes into one, a level deeper, where an engine may no longer read it.
+    const wrapped = Payload.of({ metadata: metadata.value, ...mark });
+    const poison = findPoison(`{"metadata":${wrapped.text}}`);
+    if (poison !== undefined) throw new GatewayError('deserialization_error', `The metadata is ${poison}`);
+    return wrapped;
   }
 }

@@ -81,6 +81,15 @@ describe('large messages', () => {
     expect((await answer)['result']).toBe('taken');
   });
 
+  it('that a worker asked for do not count as not reading', { timeout: 60_000 }, async () => {
+    const { url } = stopLater(await startGateway());
+    const worker = await workerOf(url);
+    const value = 'x'.repeat(12 * MIB);
+    await worker.call('state::set', { scope: 's', key: 'k', value });
+    const answers = [1, 2, 3].map(() => worker.call('state::get', { scope: 's', key: 'k' }));
+    for (const answer of await Promise.all(answers)) expect(answer['result']).toBe(value);
+  });
+
   it('over 64 MiB end their own connection with 1009', { timeout: 60_000 }, async () => {
     const { url } = stopLater(await startGateway());
     const [greedy, other] = [await workerOf(url), await workerOf(url)];

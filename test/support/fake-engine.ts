@@ -22,6 +22,8 @@ export type Reply = (call: Frame) => { result?: unknown; error?: unknown } | und
  */
 export class FakeEngine extends FrameLog {
   readonly sockets = new Set<WebSocket>();
+  /** The frames as text, where members and numbers matter to the digit. */
+  readonly texts: string[] = [];
   private readonly replies = new Map<string, Reply>();
   private readonly server: Server = createServer();
   private readonly webSockets = new WebSocketServer({ server: this.server, perMessageDeflate: false });
@@ -59,8 +61,9 @@ export class FakeEngine extends FrameLog {
     return this;
   }
 
-  send(frame: Frame): void {
-    for (const socket of this.sockets) socket.send(JSON.stringify(frame));
+  send(frame: Frame | string): void {
+    const text = typeof frame === 'string' ? frame : JSON.stringify(frame);
+    for (const socket of this.sockets) socket.send(text);
   }
 
   /** Answers a call by hand, whenever the test likes. */
@@ -86,7 +89,11 @@ export class FakeEngine extends FrameLog {
   private welcome(socket: WebSocket): void {
     this.sockets.add(socket);
     socket.on('close', () => this.sockets.delete(socket));
-    socket.on('message', (bytes: Buffer) => this.hear(socket, JSON.parse(bytes.toString('utf8')) as Frame));
+    socket.on('message', (bytes: Buffer) => {
+      const text = bytes.toString('utf8');
+      this.texts.push(text);
+      this.hear(socket, JSON.parse(text) as Frame);
+    });
     this.workers += 1;
     if (this.options.greets === false) return;
     socket.send(

@@ -39,6 +39,14 @@ export class RawWorker extends FrameLog {
     return this.answerTo(invocation_id);
   }
 
+  /** Calls a function with data that JSON.stringify would change, or mend; gives the call's id. */
+  callAsText(function_id: string, data: string, id: string = randomUUID()): string {
+    this.send(
+      `{"type":"invokefunction","invocation_id":"${id}","function_id":"${function_id}","data":${data}}`,
+    );
+    return id;
+  }
+
   answerTo(invocationId: string): Promise<Frame> {
     return this.received(
       (frame) => frame.type === 'invocationresult' && frame['invocation_id'] === invocationId,

@@ -57,7 +57,10 @@ function resultOf(result: Payload | undefined): StateAnswer {
 
 /** Whether a call without answer may have changed something depends on the call. */
 function unanswered(input: StateInput, error: unknown): unknown {
-  if (!(error instanceof GatewayError) || error.code === 'GATEWAY_OFFLINE') return error;
+  const wasSent =
+    error instanceof GatewayError &&
+    (error.code === 'GATEWAY_TIMEOUT' || error.code === 'GATEWAY_OUTCOME_UNKNOWN');
+  if (!wasSent) return error;
   if (isWrite(input)) {
     return new GatewayError(
       'GATEWAY_OUTCOME_UNKNOWN',
