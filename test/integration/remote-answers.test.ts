@@ -145,7 +145,7 @@ describe('while the link is up the remote answers', () => {
     expect(answers.map(({ result }) => result)).toEqual(['k0', 'k1']);
   });
 
-  it('at length: an answer of many frames', async () => {
+  it('at length: 30 MiB of it', async () => {
     const engine = await FakeEngine.start();
     const { worker } = await gatewayBefore(engine);
     const result = 'é'.repeat(15 * 1024 * 1024); // 30 MiB

@@ -32,6 +32,15 @@ export class RawWorker extends FrameLog {
     this.socket.send(typeof frame === 'string' ? frame : JSON.stringify(frame));
   }
 
+  /** Sends one message in several frames, cut at bytes as newer SDKs do. */
+  sendInFragments(frame: Frame, bytes: number): void {
+    const message = Buffer.from(JSON.stringify(frame));
+    for (let at = 0; at < message.length; at += bytes) {
+      const fin = at + bytes >= message.length;
+      this.socket.send(message.subarray(at, at + bytes), { fin, binary: false });
+    }
+  }
+
   /** Calls a function and gives the result frame. */
   call(function_id: string, data: unknown, more: object = {}): Promise<Frame> {
     const invocation_id = randomUUID();
