@@ -35,7 +35,7 @@ export class Feed extends EventEmitter<{ change: [StateChange] }> {
     private readonly logger: Logger,
   ) {
     super();
-    link.on('open', (epoch) => void this.listen(epoch).catch((error: unknown) => this.failed(error)));
+    link.on('open', (epoch) => void this.listen(epoch));
     link.on('status', ({ state }) => {
       if (state !== 'open') this.hush();
     });
@@ -64,7 +64,7 @@ export class Feed extends EventEmitter<{ change: [StateChange] }> {
         if (answer.error) throw GatewayError.fromBody(answer.error);
         return answer.result?.value;
       },
-    });
+    }).catch((error: unknown) => this.assumeTriggers(epoch, error));
     if (this.epoch !== epoch.id) return; // the link was lost while the engine was asked
     // The epoch is in the id: with a stable one, events of an earlier connection reach the new one (replication 5).
     const functionId = `iii-state-gateway::feed::${this.gatewayId}::${epoch.id}`;
@@ -103,10 +103,10 @@ export class Feed extends EventEmitter<{ change: [StateChange] }> {
     }
   }
 
-  private failed(error: unknown): void {
-    this.logger.warn(
-      { reason: messageOf(error) },
-      'the remote engine did not tell what it offers: no events from it',
-    );
+  /** An engine that does not say what it offers still fires triggers, or it would have said so at once. */
+  private assumeTriggers(epoch: Epoch, error: unknown): ChangeSource {
+    const sentence = 'the remote engine did not tell what it offers: it is asked for triggers';
+    if (this.epoch === epoch.id) this.logger.warn({ reason: messageOf(error) }, sentence);
+    return 'trigger';
   }
 }

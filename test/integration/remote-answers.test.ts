@@ -5,7 +5,7 @@ import { type RunningGateway, startGateway } from '../support/gateway.js';
 import { RawWorker } from '../support/raw-worker.js';
 import { stopsAfterEach } from '../support/running.js';
 
-const PATIENCE_MS = 150;
+const PATIENCE_MS = 250;
 const stopLater = stopsAfterEach();
 
 async function gatewayBefore(
@@ -147,7 +147,7 @@ describe('while the link is up the remote answers', () => {
 
   it('at length: 30 MiB of it', async () => {
     const engine = await FakeEngine.start();
-    const { worker } = await gatewayBefore(engine);
+    const { worker } = await gatewayBefore(engine, { patience_ms: 15_000 });
     const result = 'é'.repeat(15 * 1024 * 1024); // 30 MiB
     engine.reply('state::list', () => ({ result: [result] }));
     expect((await worker.call('state::list', { scope: 's' }))['result']).toEqual([result]);
@@ -240,7 +240,7 @@ describe('while the link is up the remote answers', () => {
 describe('every call is answered', () => {
   it('at once with GATEWAY_OFFLINE while the remote is known to be away', async () => {
     const engine = await FakeEngine.start();
-    const { worker } = await gatewayBefore(engine);
+    const { worker } = await gatewayBefore(engine, { remote: { reconnect_ms: [30_000, 30_000] } });
     await engine.stop();
     await expect
       .poll(async () => (await worker.call('state::set', { scope: 's', key: 'k', value: 1 }))['error'])

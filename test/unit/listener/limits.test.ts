@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { maxMessageBytes } from '../../../src/listener/message-limits.js';
 import { RateLimit } from '../../../src/listener/rate-limit.js';
 import { routeOf } from '../../../src/listener/routes.js';
-import { Heartbeat } from '../../../src/protocol/heartbeat.js';
+import { Heartbeat, NotedPulse } from '../../../src/protocol/heartbeat.js';
 
 const MIB = 1024 * 1024;
 const info = (runtime: string, version: string, features: string[] = []) => ({
@@ -99,6 +99,27 @@ describe('the heartbeat', () => {
     for (let round = 0; round < 3; round += 1) heartbeat.beat();
     expect(silent.state).toMatchObject({ pings: 2, lost: 1 });
     expect(lively.state).toMatchObject({ pings: 3, lost: 0 });
+  });
+
+  it('forgets a connection that has ended', () => {
+    const heartbeat = new Heartbeat();
+    const { state, pulse } = connection();
+    heartbeat.add(pulse);
+    heartbeat.beat();
+    heartbeat.remove(pulse);
+    for (let round = 0; round < 5; round += 1) heartbeat.beat();
+    expect(state).toMatchObject({ pings: 1, lost: 0 });
+  });
+
+  it('takes a connection that is new for a lively one, and a noted sign for one round', () => {
+    const pulse = new NotedPulse(
+      () => undefined,
+      () => undefined,
+    );
+    expect([pulse.heard(), pulse.heard()]).toEqual([true, false]);
+    pulse.note();
+    pulse.note();
+    expect([pulse.heard(), pulse.heard()]).toEqual([true, false]);
   });
 
   it('begins to count anew at any sign of life', () => {
