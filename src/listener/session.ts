@@ -4,6 +4,7 @@ import { decode } from '../protocol/decode.js';
 import { encode } from '../protocol/encode.js';
 import type { InvokeFunction, Message } from '../protocol/messages.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
+import { exceedsBytes } from '../protocol/text-size.js';
 import { DEFAULT_NAMESPACE } from '../router/functions.js';
 import type { Router } from '../router/router.js';
 import type { Worker, WorkerInfo } from '../router/worker.js';
@@ -82,17 +83,12 @@ export class Session implements Worker {
 
   send(message: Message): void {
     const text = encode(message);
-    if (this.isTooLarge(text)) this.refuseForSize(message, text.length);
+    if (exceedsBytes(text, maxMessageBytes(this.info))) this.refuseForSize(message, Buffer.byteLength(text));
     else this.write(text, message.type === 'invocationresult' ? MAX_MESSAGE_BYTES : 0);
   }
 
   evict(): void {
     this.socket.terminate();
-  }
-
-  private isTooLarge(text: string): boolean {
-    const limit = maxMessageBytes(this.info);
-    return text.length > limit / 3 && Buffer.byteLength(text) > limit;
   }
 
   /** What a worker cannot read ends with an error for the one who waits, not with the connection. */

@@ -15,16 +15,6 @@ export function changeResult(
   return Payload.of(errors.length === 0 ? result : { ...result, errors: [...errors] });
 }
 
-/** Result of `state::get` and `state::delete`: the bare value, or no result at all for a key that is not there. */
-export function valueResult(value: Json | undefined): { result?: Payload } {
-  return value === undefined ? {} : { result: Payload.of(value) };
-}
-
-/** Result of `state::list`: values without keys, in the adapter's order. */
-export function listResult(values: Iterable<Json>): Payload {
-  return Payload.of([...values]);
-}
-
 /** Result of `state::list_groups` (state module section 2.4): each scope once, by the order of UTF-8 bytes. */
 export function groupsResult(scopes: Iterable<string>): Payload {
   return Payload.of({ groups: sortedByBytes(new Set(scopes)) });
@@ -33,27 +23,6 @@ export function groupsResult(scopes: Iterable<string>): Payload {
 /** Result of `state::list_keys` (observe section 7.2), in the adapter's order. */
 export function keysResult(keys: Iterable<string>): Payload {
   return Payload.of({ keys: [...keys] });
-}
-
-/** One page of a scope's snapshot. */
-export interface EntriesPage {
-  entries: readonly (readonly [key: string, value: Json])[];
-  /** Absent on the last page. */
-  nextCursor?: string;
-  /** Entries before this page, and in the whole snapshot. */
-  offset: number;
-  total: number;
-}
-
-/** Result of `state::list_entries` (observe section 7.2), stored nulls included. */
-export function entriesResult({ entries, nextCursor, offset, total }: EntriesPage): Payload {
-  return Payload.of({
-    entries: entries.map(([key, value]) => [key, value]),
-    next_cursor: nextCursor ?? null,
-    done: nextCursor === undefined,
-    offset,
-    total,
-  });
 }
 
 /** Result of a `state::compare-and-set` that stored its value (observe section 7.2). */

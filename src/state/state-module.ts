@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type EngineCode, GatewayError, messageOf } from '../errors.js';
 import type { Payload } from '../protocol/payload.js';
 import { changeOf, type StateChange } from '../protocol/state-event.js';
+import { exceedsBytes } from '../protocol/text-size.js';
 import type { PassageStamp } from '../remote/passage.js';
 import type { StateAdapter } from './adapters/adapter.js';
 import type { StateFunctionId } from './calls.js';
@@ -75,7 +76,7 @@ export class StateModule extends EventEmitter<{ change: [StateChange] }> {
   /** A real engine drops the connection over a larger frame, and a log that held one would never drain. */
   private checkCallSize(functionId: string, { text }: Payload): void {
     const { maxCallBytes } = this.options;
-    if (text.length <= maxCallBytes / 3 || Buffer.byteLength(text) <= maxCallBytes) return;
+    if (!exceedsBytes(text, maxCallBytes)) return;
     throw new GatewayError(
       'deserialization_error',
       `Failed to deserialize input for ${functionId}: it is larger than the ${maxCallBytes} bytes of limits.frame_bytes`,

@@ -2,14 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { parseJson } from '../../../src/protocol/json.js';
 import {
   changeResult,
-  entriesResult,
   eventOf,
   groupsResult,
   keysResult,
-  listResult,
   notSwappedResult,
   swappedResult,
-  valueResult,
 } from '../../../src/state/results.js';
 
 describe('results', () => {
@@ -27,15 +24,7 @@ describe('results', () => {
     );
   });
 
-  it('of get and delete: a stored null is a result, a missing key is none', () => {
-    expect(valueResult(undefined)).toStrictEqual({});
-    expect(valueResult(null).result?.text).toBe('null');
-    expect(valueResult({ a: 1 }).result?.text).toBe('{"a":1}');
-  });
-
-  it('of the lists: values and keys in the order given', () => {
-    expect(listResult([]).text).toBe('[]');
-    expect(listResult(new Map([['k', 2]]).values()).text).toBe('[2]');
+  it('of list_keys: in the order given', () => {
     expect(keysResult(['b', 'a']).text).toBe('{"keys":["b","a"]}');
   });
 
@@ -43,13 +32,6 @@ describe('results', () => {
     expect(groupsResult(['b', '\u{1F600}', '\uFF5E', 'a', 'b', '']).value).toEqual({
       groups: ['', 'a', 'b', '\uFF5E', '\u{1F600}'],
     });
-  });
-
-  it('of list_entries: a page with or without a successor', () => {
-    const first = entriesResult({ entries: [['a', null]], nextCursor: 'c', offset: 0, total: 2 });
-    const last = entriesResult({ entries: [['b', [1]]], offset: 1, total: 2 });
-    expect(first.text).toBe('{"entries":[["a",null]],"next_cursor":"c","done":false,"offset":0,"total":2}');
-    expect(last.text).toBe('{"entries":[["b",[1]]],"next_cursor":null,"done":true,"offset":1,"total":2}');
   });
 
   it('of compare-and-set', () => {
