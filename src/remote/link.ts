@@ -4,7 +4,12 @@ import pRetry from 'p-retry';
 import { GatewayError, toErrorBody } from '../errors.js';
 import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
-import type { InvocationResult, InvokeFunction, Message } from '../protocol/messages.js';
+import type {
+  InvocationResult,
+  InvokeFunction,
+  Message,
+  RegistrationRejected,
+} from '../protocol/messages.js';
 import type { Payload } from '../protocol/payload.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
 import { Calls, type RemoteCall } from './calls.js';
@@ -195,7 +200,7 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
       case 'registrationrejected':
         this.logger.error(
           { code: message.code, function_id: message.function_id, owner: message.owner_worker_id },
-          `the remote engine refused our registration: another worker is called ${message.worker_name ?? message.function_id}. Give this gateway another name`,
+          `the remote engine refused our registration: ${reasonOf(message)}`,
         );
         return;
       case 'triggerregistrationresult':
@@ -228,6 +233,11 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     this.current = status;
     this.emit('status', status);
   }
+}
+
+function reasonOf({ function_id, worker_name }: RegistrationRejected): string {
+  if (function_id !== undefined) return `another worker offers ${function_id}`;
+  return `another worker is called ${worker_name}. Give this gateway another name`;
 }
 
 /** What goes around the texts of a call: member names and ids. */
