@@ -1,6 +1,6 @@
 import { GatewayError } from '../errors.js';
+import type { StateInputOf } from '../operations/calls.js';
 import { Payload } from '../protocol/payload.js';
-import type { StateInputOf } from './calls.js';
 
 /** What one scan may take, and all scans together (observe section 7.3). */
 const LIFETIME_MS = 120_000;

@@ -1,6 +1,7 @@
 /** The state functions as they are shown to workers and consoles: what each does, takes and gives. */
+
+import type { StateFunctionId } from '../operations/calls.js';
 import type { Json, JsonObject } from '../protocol/json.js';
-import type { StateFunctionId } from './calls.js';
 
 export interface FunctionInfo {
   id: StateFunctionId;

@@ -1,13 +1,13 @@
 import { EventEmitter } from 'node:events';
 import { type EngineCode, GatewayError, messageOf } from '../errors.js';
+import type { StateFunctionId } from '../operations/calls.js';
+import { checkValueSize, decodeInput } from '../operations/inputs.js';
+import { eventOf } from '../operations/results.js';
 import type { Payload } from '../protocol/payload.js';
 import { changeOf, type StateChange } from '../protocol/state-event.js';
 import { exceedsBytes } from '../protocol/text-size.js';
 import type { PassageStamp } from '../remote/passage.js';
 import type { StateAdapter } from './adapters/adapter.js';
-import type { StateFunctionId } from './calls.js';
-import { checkValueSize, decodeInput } from './inputs.js';
-import { eventOf } from './results.js';
 
 /** A call of a state function as it came in, not yet checked. */
 export interface StateRequest {

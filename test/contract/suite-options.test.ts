@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { GatewayError } from '../../src/errors.js';
+import type { StateAnswer, StateCall, StateFunctionId } from '../../src/operations/calls.js';
 import type { StateAdapter } from '../../src/state/adapters/adapter.js';
 import { createKv } from '../../src/state/adapters/kv.js';
 import { stateAdapterSuite } from '../../src/state/adapters/suite.js';
-import type { StateAnswer, StateCall, StateFunctionId } from '../../src/state/calls.js';
 import { silentLogger } from '../support/silent-logger.js';
 
 const LACKS: StateFunctionId[] = ['state::list_keys', 'state::list_entries', 'state::compare-and-set'];

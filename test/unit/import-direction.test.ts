@@ -13,6 +13,7 @@ const RINGS = [
   ['state'],
   ['replication'],
   ['remote', 'storage'],
+  ['operations'],
   ['protocol'],
   ['metrics', 'config'],
 ];

@@ -1,6 +1,6 @@
 import type { Service } from '../../lifecycle.js';
 import type { Logger } from '../../logger.js';
-import type { StateAnswer, StateCall } from '../calls.js';
+import type { StateAnswer, StateCall } from '../../operations/calls.js';
 
 /**
  * A place where state can live. An adapter answers whole calls, in the engine's result shapes:

@@ -1,8 +1,8 @@
 import { GatewayError } from '../../errors.js';
+import type { StateAnswer, StateCall, StateInput } from '../../operations/calls.js';
 import type { Payload } from '../../protocol/payload.js';
 import type { RemoteLink } from '../../remote/link.js';
 import type { PassageStamp } from '../../remote/passage.js';
-import type { StateAnswer, StateCall, StateInput } from '../calls.js';
 import type { StateAdapter } from './adapter.js';
 
 export interface BridgeOptions {

@@ -1,7 +1,7 @@
 import { isAbsolute } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { GatewayError, messageOf } from '../../errors.js';
-import type { StateAnswer, StateCall } from '../calls.js';
+import type { StateAnswer, StateCall } from '../../operations/calls.js';
 import type { AdapterContext, CreateAdapter, StateAdapter } from './adapter.js';
 
 /** An adapter of somebody else's: a module that exports `createAdapter(config, context)` (gateway-api section 8). */

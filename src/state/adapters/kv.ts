@@ -1,12 +1,18 @@
 import type { Logger } from '../../logger.js';
+import type { StateAnswer, StateCall, StateInputOf } from '../../operations/calls.js';
+import {
+  changeResult,
+  groupsResult,
+  keysResult,
+  notSwappedResult,
+  swappedResult,
+} from '../../operations/results.js';
+import { sameValue } from '../../operations/same-value.js';
+import { applyOps } from '../../operations/update-ops.js';
 import { type Json, parseJson, printJson } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
 import type { GroupCommitOptions, Schedule } from '../../storage/group-commit.js';
-import type { StateAnswer, StateCall, StateInputOf } from '../calls.js';
 import { EntryPages, type EntryPagesOptions } from '../entry-pages.js';
-import { changeResult, groupsResult, keysResult, notSwappedResult, swappedResult } from '../results.js';
-import { sameValue } from '../same-value.js';
-import { applyOps } from '../update-ops.js';
 import type { StateAdapter } from './adapter.js';
 import { LevelStore } from './kv-level.js';
 import { MemoryStore } from './kv-memory.js';

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { StateFunctionId } from '../calls.js';
+import type { StateFunctionId } from '../../operations/calls.js';
 import type { StateAdapter } from './adapter.js';
 import { SuiteClient } from './suite/client.js';
 import { compareAndSet } from './suite/compare-and-set.js';

@@ -1,6 +1,6 @@
+import type { StateAnswer, StateCall, StateInput, UpdateOp } from '../../../operations/calls.js';
 import { type Json, type JsonObject, printJson } from '../../../protocol/json.js';
 import { Payload } from '../../../protocol/payload.js';
-import type { StateAnswer, StateCall, StateInput, UpdateOp } from '../../calls.js';
 import type { StateAdapter } from '../adapter.js';
 
 /** A checked call as the state module makes it from a worker's input. */

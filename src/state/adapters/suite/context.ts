@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
+import type { StateAnswer, StateFunctionId } from '../../../operations/calls.js';
 import type { Json } from '../../../protocol/json.js';
-import type { StateAnswer, StateFunctionId } from '../../calls.js';
 import type { StateAdapter } from '../adapter.js';
 import type { SuiteClient } from './client.js';
 

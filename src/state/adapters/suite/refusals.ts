@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { StateFunctionId, StateInput } from '../../calls.js';
+import type { StateFunctionId, StateInput } from '../../../operations/calls.js';
 import { stateCall } from './client.js';
 import type { SuiteContext } from './context.js';
 

@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { GatewayError } from '../../../src/errors.js';
+import type { StateFunctionId } from '../../../src/operations/calls.js';
+import { checkValueSize, decodeInput } from '../../../src/operations/inputs.js';
 import { isObject, type Json, parseJson, printJson } from '../../../src/protocol/json.js';
 import { Payload } from '../../../src/protocol/payload.js';
-import type { StateFunctionId } from '../../../src/state/calls.js';
-import { checkValueSize, decodeInput } from '../../../src/state/inputs.js';
 import { jsonValue, memberName } from '../../support/json-values.js';
 import { readRefused } from '../../support/update-op-vectors.js';
 

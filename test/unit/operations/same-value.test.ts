@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest';
+import { sameValue } from '../../../src/operations/same-value.js';
 import { parseJson } from '../../../src/protocol/json.js';
-import { sameValue } from '../../../src/state/same-value.js';
 
 it.each([
   ['1', '1.0'],

@@ -1,12 +1,12 @@
 import { isDeepStrictEqual } from 'node:util';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import type { UpdateOp } from '../../../src/operations/calls.js';
+import { decodeInput } from '../../../src/operations/inputs.js';
+import { eventOf } from '../../../src/operations/results.js';
+import { applyOps, type OpError } from '../../../src/operations/update-ops.js';
 import { type Json, parseJson, printJson, WholeFloat } from '../../../src/protocol/json.js';
 import { Payload } from '../../../src/protocol/payload.js';
-import type { UpdateOp } from '../../../src/state/calls.js';
-import { decodeInput } from '../../../src/state/inputs.js';
-import { eventOf } from '../../../src/state/results.js';
-import { applyOps, type OpError } from '../../../src/state/update-ops.js';
 import { canonical, int64, jsonValue, memberName } from '../../support/json-values.js';
 import { APPLIED, readApplied } from '../../support/update-op-vectors.js';
 

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-import { parseJson } from '../../../src/protocol/json.js';
 import {
   changeResult,
   eventOf,
@@ -7,7 +6,8 @@ import {
   keysResult,
   notSwappedResult,
   swappedResult,
-} from '../../../src/state/results.js';
+} from '../../../src/operations/results.js';
+import { parseJson } from '../../../src/protocol/json.js';
 
 describe('results', () => {
   it('of a change: old and new value, both always there', () => {
