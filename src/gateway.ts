@@ -6,11 +6,15 @@ import { type Service, startAll } from './lifecycle.js';
 import { Listener } from './listener/listener.js';
 import type { Logger } from './logger.js';
 import { type Interest, StateTriggers } from './relay/state-triggers.js';
+import { Breaker } from './remote/breaker.js';
 import { Feed } from './remote/feed.js';
 import { RemoteLink } from './remote/link.js';
 import { PassageStamp } from './remote/passage.js';
 import { enqueueOnRemote } from './remote/queue.js';
 import { describeStatus } from './remote/status.js';
+import { TraitsOfRemote } from './remote/traits.js';
+import { systemClock } from './replication/clock.js';
+import { Replication } from './replication/replication.js';
 import { Channels } from './router/channels.js';
 import { offerEngineEvents } from './router/engine-events.js';
 import { offerEngineFunctions } from './router/engine-functions.js';
@@ -47,6 +51,7 @@ export interface Gateway {
 interface Ground {
   config: Config;
   context: GatewayContext;
+  folder: DataFolder;
   identity: Identity;
   passage: PassageStamp;
 }
@@ -55,6 +60,7 @@ interface Ground {
 interface Remote {
   link: RemoteLink;
   feed: Feed;
+  replication: Replication;
 }
 
 /** A gateway that is not running yet. Starting it opens its data folder, which is for one process at a time. */
@@ -64,7 +70,10 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
     start: async () => {
       const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }));
       await folder.start(); // first, because every other part is told who we are
-      const { services, listener } = assemble(config, context, folder.identity);
+      const { services, listener } = await assemble(config, context, folder).catch(async (error: unknown) => {
+        await folder.stop();
+        throw error;
+      });
       stopAll = await startAll([folder, ...services]);
       return { listener: listener.address, state: describeState(config.state) };
     },
@@ -76,9 +85,10 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
  * Builds the parts from the configuration and wires them, in the order of a write's way:
  * listener → router → state → adapter → remote, and back over feed and relay.
  */
-function assemble(config: Config, context: GatewayContext, identity: Identity) {
-  const ground: Ground = { config, context, identity, passage: new PassageStamp(identity.id) };
-  const remote = config.state.adapter === 'bridge' ? createRemote(config.state, ground) : undefined;
+async function assemble(config: Config, context: GatewayContext, folder: DataFolder) {
+  const { identity } = folder;
+  const ground: Ground = { config, context, folder, identity, passage: new PassageStamp(identity.id) };
+  const remote = config.state.adapter === 'bridge' ? await createRemote(config.state, ground) : undefined;
   const router = new Router({
     stateIsOurs: config.state.adapter !== 'none',
     randomUuid: randomUUID,
@@ -99,9 +109,10 @@ function assemble(config: Config, context: GatewayContext, identity: Identity) {
   return { services, listener };
 }
 
-function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, identity }: Ground): Remote {
+async function createRemote({ remoteUrl }: BridgeStateConfig, ground: Ground): Promise<Remote> {
+  const { config, context, identity, folder, passage } = ground;
   const { name = `iii-state-gateway-${identity.id.slice(0, 8)}` } = config;
-  const { headers, tls, window, reconnectMs } = config.remote;
+  const { headers, tls, window, reconnectMs, callTimeoutMs } = config.remote;
   const logger = context.logger.child({ part: 'link' });
   const link = new RemoteLink(
     {
@@ -112,6 +123,7 @@ function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, ident
       workerName: name,
       version: context.version,
       window,
+      lateMs: callTimeoutMs,
       reconnectMs,
     },
     identity,
@@ -122,7 +134,33 @@ function createRemote({ remoteUrl }: BridgeStateConfig, { config, context, ident
     if (status.state === 'refused') logger.error({ state: status.state }, describeStatus(status));
     else if (status.state !== 'connecting') logger.info({ state: status.state }, describeStatus(status));
   });
-  return { link, feed: new Feed(link, identity.id, context.logger.child({ part: 'feed' })) };
+  const feed = new Feed(link, identity.id, context.logger.child({ part: 'feed' }));
+  const { errorPercent, minCalls, resetMs } = config.breaker;
+  const breaker = new Breaker(link, {
+    errorPercent,
+    minCalls,
+    resetMs,
+    patienceMs: config.patienceMs,
+    metadata: passage.stamp(undefined),
+    random: Math.random,
+  });
+  breaker.on('state', (state) => logger.info({ breaker: state }, `the breaker is ${state}`));
+  const replication = await Replication.open({
+    config,
+    gatewayId: identity.id,
+    address: maskAddress(remoteUrl),
+    database: folder.database,
+    folder: config.dataDir,
+    link,
+    breaker,
+    traits: new TraitsOfRemote(link),
+    feed,
+    passage,
+    earlierWorkerId: identity.recall()?.workerId,
+    clock: systemClock,
+    logger: context.logger.child({ part: 'replication' }),
+  });
+  return { link, feed, replication };
 }
 
 /** State and its triggers, offered to workers; the adapter that holds it is to be started. */
@@ -132,7 +170,7 @@ function createState(
   { config, context, passage }: Ground,
 ): Service[] {
   if (config.state.adapter === 'none') return [];
-  const adapter = createAdapter(config.state, remote, { config, context, passage });
+  const adapter = createAdapter(config.state, remote, { config, context });
   const { maxValueBytes, triggersEnabled } = config.state;
   const module = new StateModule(adapter, { passage, maxValueBytes, maxCallBytes: config.limits.frameBytes });
   for (const { id, ...info } of STATE_FUNCTIONS) {
@@ -151,13 +189,13 @@ function createState(
 function createAdapter(
   state: Exclude<StateConfig, { adapter: 'none' }>,
   remote: Remote | undefined,
-  { config, context, passage }: Omit<Ground, 'identity'>,
+  { config, context }: Pick<Ground, 'config' | 'context'>,
 ): StateAdapter {
   switch (state.adapter) {
     case 'kv':
       return createKv(state, { logger: context.logger, now: Date.now, randomId: randomUUID });
     case 'bridge':
-      return new BridgeAdapter((remote as Remote).link, { passage, patienceMs: config.patienceMs });
+      return new BridgeAdapter((remote as Remote).replication);
     case 'custom':
       return new CustomAdapter(state.module, state.config, {
         dataDir: config.dataDir,

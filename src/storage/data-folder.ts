@@ -9,7 +9,8 @@ import { Identity } from './identity.js';
 /** The gateway's own store in its data folder. While it is open, no other gateway can start on that folder. */
 export class DataFolder implements Service {
   readonly name = 'data folder';
-  private readonly database: Database;
+  /** Where everything is kept; open between start and stop. */
+  readonly database: Database;
   private opened: { writes: GroupCommit; identity: Identity } | undefined;
 
   constructor(dataDir: string, logger: Logger) {

@@ -12,6 +12,8 @@ export interface GroupCommitOptions {
   sync: 'every-write' | number;
   /** Handed in by tests; by default a timer that does not keep the process alive. */
   schedule?: Schedule;
+  /** Asked once for each group when it is complete: what it gives is written with it, as of all its operations. */
+  closing?: () => readonly WriteOp[];
 }
 
 /**
@@ -77,6 +79,7 @@ export class GroupCommit {
       this.forming = undefined;
       try {
         if (this.database.writeFailure !== undefined) throw this.database.writeFailure;
+        for (const operation of this.options.closing?.() ?? []) group.operations.push(operation);
         await writeBatch(this.database.level, group.operations, this.options.sync === 'every-write');
         this.syncLater();
         group.resolve();

@@ -1,43 +1,25 @@
-/**
- * Where the file store keeps things in the database (the whole layout: README in `src/storage`).
- *
- * A value's database key is `kv/value/`, the scope, an end mark, and the key. A NUL in the scope is followed by U+FFFF,
- * the end mark is NUL and U+0001: no two names meet, and UTF-8's byte order of the scopes is kept.
- */
+/** Where the file store keeps things in the database (the whole layout: README in `src/storage`). */
+import {
+  namesIn as namesInKey,
+  type Range,
+  rangeOfScope,
+  rangeOfSpace,
+  scopedKey,
+} from '../../storage/scoped-keys.js';
+
 const VALUES = 'kv/value/';
-const END_OF_SCOPE = '\u0000\u0001';
-const AFTER_SCOPE = '\u0000\u0002';
 
 /** The insertion place that no key has taken yet; see `Places`. */
 export const NEXT_PLACE_KEY = 'kv/next-place';
 
-/** A half-open range of database keys. */
-export interface Range {
-  gte: string;
-  lt: string;
-}
+export const ALL_VALUES: Range = rangeOfSpace(VALUES);
 
-export const ALL_VALUES: Range = { gte: VALUES, lt: 'kv/value0' }; // "0" follows "/"
+export const valueKey = (scope: string, key: string): string => scopedKey(VALUES, scope, key);
 
-export function valueKey(scope: string, key: string): string {
-  return `${VALUES}${escapeScope(scope)}${END_OF_SCOPE}${key}`;
-}
-
-export function valuesOf(scope: string): Range {
-  const start = VALUES + escapeScope(scope);
-  return { gte: start + END_OF_SCOPE, lt: start + AFTER_SCOPE };
-}
+export const valuesOf = (scope: string): Range => rangeOfScope(VALUES, scope);
 
 /** The names in a value's database key. */
-export function namesIn(valueKey: string): { scope: string; key: string } {
-  const end = valueKey.indexOf(END_OF_SCOPE);
-  const scope = valueKey.slice(VALUES.length, end).replaceAll('\u0000\uffff', '\u0000');
-  return { scope, key: valueKey.slice(end + END_OF_SCOPE.length) };
-}
-
-function escapeScope(scope: string): string {
-  return scope.includes('\u0000') ? scope.replaceAll('\u0000', '\u0000\uffff') : scope;
-}
+export const namesIn = (valueKey: string): { scope: string; key: string } => namesInKey(VALUES, valueKey);
 
 /** A value as it is kept: its place in the insertion order of all keys, and its JSON text. */
 export interface Entry {

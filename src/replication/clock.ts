@@ -1,0 +1,15 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
+/** Time as it is handed in, so that tests own it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after so many ms. @throws the signal's reason when it is aborted before. */
+  wait(ms: number, signal: AbortSignal): Promise<void>;
+}
+
+/** The machine's clock; a wait keeps no process alive. */
+export const systemClock: Clock = {
+  now: Date.now,
+  wait: (ms, signal) => delay(ms, undefined, { signal, ref: false }),
+};

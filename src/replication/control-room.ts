@@ -1,0 +1,188 @@
+import type { Breaker } from '../remote/breaker.js';
+import type { RemoteLink } from '../remote/link.js';
+import { describeStatus } from '../remote/status.js';
+import type { Acceptance } from './acceptance.js';
+import type { Barrier } from './barrier.js';
+import type { Endings } from './endings.js';
+import type { Lanes } from './lanes.js';
+import type { LogLimits } from './log-limits.js';
+import type {
+  Accounts,
+  BarrierRequest,
+  BarrierResult,
+  Operator,
+  QuarantinedInput,
+  QuarantinedWrite,
+  Receipt,
+  ReplicationStatus,
+} from './operator.js';
+import type { Quarantine, QuarantinedEntry } from './quarantine.js';
+import { notFound, type Receipts } from './receipts.js';
+import type { RemoteSide } from './remote-side.js';
+import type { Replay } from './replay.js';
+import type { WriteAheadLog } from './write-ahead-log.js';
+
+/** The parts of the replication that it shows and steers. */
+export interface Controls {
+  link: RemoteLink;
+  breaker: Breaker;
+  remote: RemoteSide;
+  /** The remote's address, without secrets. */
+  address: string;
+  log: WriteAheadLog;
+  lanes: Lanes;
+  acceptance: Acceptance;
+  replay: Replay;
+  endings: Endings;
+  barrier: Barrier;
+  receipts: Receipts;
+  quarantine: Quarantine;
+  limits: LogLimits;
+  mirror: () => ReplicationStatus['mirror'];
+}
+
+const BARRIER_MS = 30_000;
+
+/** What operators and programs may see and do while the replication runs. */
+export class ControlRoom implements Operator {
+  /** On their way out of quarantine: nobody else may decide about them. */
+  private readonly leaving = new Set<number>();
+
+  constructor(private readonly parts: Controls) {}
+
+  status(): ReplicationStatus {
+    const { log, replay, breaker, acceptance, limits, mirror } = this.parts;
+    const { entries, bytes, oldestAgeMs } = acceptance.fill;
+    const { refusal } = acceptance;
+    return {
+      link: this.linkStatus(),
+      breaker: { state: breaker.state, opened: breaker.opened },
+      log: {
+        entries,
+        bytes,
+        oldest_age_ms: oldestAgeMs,
+        limit_entries: limits.entries,
+        limit_bytes: limits.bytes,
+        accepting: !refusal,
+        ...(refusal && { reason: refusal.message }),
+      },
+      writes: this.accounts(),
+      conflicts_won: log.book.conflictsWon,
+      quarantine: { ...log.book.quarantined },
+      replay: { in_flight: replay.inFlight, replayed: replay.replayed, settling: replay.settling },
+      mirror: mirror(),
+    };
+  }
+
+  async receipt(receipt: string, waitMs = 0): Promise<Receipt> {
+    const { receipts, barrier, log } = this.parts;
+    const seq = receipts.seqOf(receipt);
+    if (waitMs > 0 && log.entry(seq)) await barrier.settled(seq, AbortSignal.timeout(waitMs));
+    return this.find(seq);
+  }
+
+  async barrier({ scope, key, timeoutMs = BARRIER_MS }: BarrierRequest): Promise<BarrierResult> {
+    const { barrier, log, quarantine } = this.parts;
+    const last = log.book.next - 1;
+    await barrier.passed({ scope, key }, timeoutMs);
+    return { settled: true, quarantined: await quarantine.count(scope, key, last), held: 0 };
+  }
+
+  listQuarantine(after = 0, limit = 1000): Promise<QuarantinedWrite[]> {
+    return this.parts.quarantine.list(after, limit);
+  }
+
+  showQuarantined(seq: number): QuarantinedInput {
+    return this.parts.quarantine.show(seq);
+  }
+
+  async retryQuarantined(seq: number): Promise<{ receipt: string }> {
+    const { lanes, acceptance, replay, log } = this.parts;
+    const { write } = this.staying(seq).entry;
+    if (log.writeFailure) throw log.writeFailure;
+    const again = acceptance.again(lanes.open(write.scope, write.key), write);
+    await Promise.all([again.answer, this.leaveQuarantine(seq, 'superseded')]); // one group
+    replay.wake();
+    return { receipt: acceptance.receiptOf(again.entry.seq) };
+  }
+
+  async dropQuarantined(seq: number): Promise<void> {
+    await this.leaveQuarantine(seq, 'dropped');
+  }
+
+  drain(): void {
+    this.parts.replay.wake();
+  }
+
+  private async leaveQuarantine(seq: number, ending: 'superseded' | 'dropped'): Promise<void> {
+    const { quarantine, receipts, log, endings } = this.parts;
+    const { entry, reason, error } = this.staying(seq);
+    this.leaving.add(seq);
+    log.book.quarantined[reason] -= 1;
+    log.book.ended[ending] += 1;
+    await log
+      .commit([quarantine.remove(seq), ...receipts.settle(entry, ending, endings.now(), error)])
+      .finally(() => this.leaving.delete(seq));
+  }
+
+  private staying(seq: number): QuarantinedEntry {
+    const { quarantine } = this.parts;
+    if (this.leaving.has(seq)) throw quarantine.notHere(seq);
+    return quarantine.get(seq);
+  }
+
+  private find(seq: number): Receipt {
+    const { log, receipts, quarantine } = this.parts;
+    const entry = log.entry(seq);
+    if (entry) return receipts.unsettled(entry, this.mayHaveLeft(seq, entry) ? 'sent' : 'pending');
+    const quarantined = quarantine.find(seq);
+    if (quarantined) {
+      const { seq: _, bytes: __, ...receipt } = quarantine.describe(quarantined);
+      return receipt;
+    }
+    const settled = receipts.find(seq);
+    if (settled) return settled;
+    throw notFound(receipts.nameOf(seq));
+  }
+
+  private mayHaveLeft(seq: number, entry: NonNullable<ReturnType<WriteAheadLog['entry']>>): boolean {
+    const { lanes, log } = this.parts;
+    const lane = lanes.find(entry.write.scope, entry.write.key);
+    if (!lane) return false;
+    const isHead = lane.record?.head === seq;
+    const left = isHead && (lane.turn === 'logged' || log.mayHaveBeenSent(entry));
+    lanes.release(lane);
+    return left;
+  }
+
+  /** One write is in exactly one of these, so they add up to what was accepted. */
+  private accounts(): Accounts {
+    const { log, lanes } = this.parts;
+    const { book } = log;
+    let sent = 0;
+    for (const { record, turn } of lanes.inMemory()) if (record && turn === 'logged') sent += 1;
+    const { refused, unknown, parked, overflow } = book.quarantined;
+    return {
+      accepted: book.accepted,
+      pending: book.entries - sent,
+      sent,
+      ...book.ended,
+      quarantined: refused + unknown + parked + overflow,
+    };
+  }
+
+  private linkStatus(): ReplicationStatus['link'] {
+    const { link, remote, address } = this.parts;
+    const { status } = link;
+    const isOpen = status.state === 'open';
+    return {
+      state: status.state,
+      sentence: describeStatus(status),
+      remote: address,
+      ...(isOpen && { since: new Date(status.since).toISOString(), epoch: status.epoch }),
+      epochs: remote.epochs,
+      adapter: remote.traits.current.adapter,
+      delivery: remote.fenceable ? 'exactly-once' : 'at-least-once',
+    };
+  }
+}

@@ -1,0 +1,92 @@
+import { scopedKey } from '../storage/scoped-keys.js';
+import type { LaneRecord } from './log-layout.js';
+import type { View } from './view.js';
+
+/**
+ * Whose turn it is in a lane, which has at most one unresolved attempt (replication section 1):
+ * `free`: nobody's; `online`: a write that is not logged; `logged`: the lane's head in the log, from its sending to
+ * its settlement; `unclear`: a write that was sent, not answered and not kept. Nothing leaves before a fence.
+ */
+export type Turn = 'free' | 'online' | 'logged' | 'unclear';
+
+/** A caller's write that waits in memory behind one that the remote has not answered. */
+export interface WaitingWrite {
+  arrivedAt: number;
+  /** It is its turn. */
+  send(patienceMs: number): void;
+  /** The one before it was not answered. */
+  keep(): void;
+}
+
+/** The writes to one key that are not resolved. It is in memory only while something about it is under way. */
+export interface Lane {
+  readonly id: string;
+  readonly scope: string;
+  readonly key: string;
+  turn: Turn;
+  /** Its entries in the log, if there are any. */
+  record: LaneRecord | undefined;
+  /** What the key holds after the last of them; undefined: not read from the log yet. */
+  view: View | undefined;
+  waiting: WaitingWrite[] | undefined;
+  /** Appends on their way to the disk, and the entries that follow others in them. */
+  appending: number;
+  links: Map<number, number> | undefined;
+}
+
+/** The lanes that are in memory, by key. */
+export class Lanes {
+  private readonly active = new Map<string, Lane>();
+
+  constructor(private readonly recordOf: (scope: string, key: string) => LaneRecord | undefined) {}
+
+  get size(): number {
+    return this.active.size;
+  }
+
+  /** The lane of a key; one that is not in memory is read from the log or begun. */
+  open(scope: string, key: string): Lane {
+    const id = scopedKey('', scope, key);
+    const known = this.active.get(id);
+    if (known) return known;
+    const lane: Lane = {
+      id,
+      scope,
+      key,
+      turn: 'free',
+      record: this.recordOf(scope, key),
+      view: undefined,
+      waiting: undefined,
+      appending: 0,
+      links: undefined,
+    };
+    this.active.set(id, lane);
+    return lane;
+  }
+
+  /** The lane, if anything is pending or under way in it. */
+  find(scope: string, key: string): Lane | undefined {
+    const lane = this.active.get(scopedKey('', scope, key));
+    return lane ?? (this.recordOf(scope, key) ? this.open(scope, key) : undefined);
+  }
+
+  /** Whether a write to the key is under way or in the log. */
+  isBusy(scope: string, key: string): boolean {
+    const lane = this.active.get(scopedKey('', scope, key));
+    return lane ? lane.turn !== 'free' || lane.record !== undefined : this.recordOf(scope, key) !== undefined;
+  }
+
+  inMemory(): Iterable<Lane> {
+    return this.active.values();
+  }
+
+  /** Forgets a lane in which nothing is under way: whatever it holds is on the disk. */
+  release(lane: Lane): void {
+    if (lane.turn === 'free' && lane.appending === 0 && !lane.waiting?.length) this.active.delete(lane.id);
+  }
+
+  /** Forgets what memory has of a lane, after the disk refused it. */
+  discard(lane: Lane): void {
+    this.active.delete(lane.id);
+  }
+}

@@ -1,0 +1,112 @@
+/** What people and programs may ask of the replication while it runs (gateway-api sections 3, 5, 6). Times are RFC 3339. */
+
+/** Why a write is in quarantine. */
+export type QuarantineReason = 'refused' | 'unknown' | 'parked' | 'overflow';
+
+/** Where a write that we accepted is; always exactly one of them (gateway-api section 5). */
+export type ReceiptStatus =
+  | 'pending'
+  | 'sent'
+  | 'committed'
+  | 'conflicted'
+  | 'quarantined'
+  | 'expired'
+  | 'superseded'
+  | 'dropped';
+
+/** A write that we accepted, without its value. */
+export interface Receipt {
+  receipt: string;
+  status: ReceiptStatus;
+  scope: string;
+  key: string;
+  function_id: string;
+  accepted_at: string;
+  settled_at?: string;
+  reason?: QuarantineReason;
+  error?: { code: string; message: string };
+}
+
+/** A write in quarantine, without its value. */
+export interface QuarantinedWrite extends Receipt {
+  status: 'quarantined';
+  seq: number;
+  reason: QuarantineReason;
+  settled_at: string;
+  /** Size of the call's input. */
+  bytes: number;
+}
+
+/** The same with the input of the call, as JSON text: only for those who may see values. */
+export interface QuarantinedInput extends QuarantinedWrite {
+  input: string;
+}
+
+export interface BarrierRequest {
+  scope?: string;
+  key?: string;
+  /** Default 30 000. */
+  timeoutMs?: number;
+}
+
+/** All that was accepted when it was asked is settled; these many of it not well. */
+export interface BarrierResult {
+  settled: true;
+  quarantined: number;
+  held: number;
+}
+
+/** Counts of accepted writes by where they are; `accepted` is their sum. */
+export type Accounts = { accepted: number } & Record<ReceiptStatus, number>;
+
+export interface LogStatus {
+  entries: number;
+  bytes: number;
+  oldest_age_ms: number;
+  limit_entries: number;
+  limit_bytes: number;
+  /** False: writes that would have to be logged are refused, for this reason. */
+  accepting: boolean;
+  reason?: string;
+}
+
+/** What `gateway::status`, `/api/status` and `status --json` show of the replication. */
+export interface ReplicationStatus {
+  link: {
+    state: 'connecting' | 'open' | 'waiting' | 'refused' | 'closed';
+    sentence: string;
+    remote: string;
+    since?: string;
+    epoch?: string;
+    epochs: number;
+    /** The remote's own adapter, as far as it tells. */
+    adapter: 'kv' | 'redis' | 'bridge' | 'unknown';
+    /** `at-least-once`: this remote cannot be fenced, so an unanswered set or delete may be sent twice. */
+    delivery: 'exactly-once' | 'at-least-once';
+  };
+  breaker: { state: 'closed' | 'open' | 'half-open'; opened: number };
+  log: LogStatus;
+  writes: Accounts;
+  /** Conflicts that the local write won; no state of a write, so not among `writes`. */
+  conflicts_won: number;
+  quarantine: Record<QuarantineReason, number>;
+  replay: { in_flight: number; replayed: number; settling: number };
+  mirror: { bytes: number; limit_bytes: number; hits: number; misses: number };
+}
+
+/** @throws GatewayError `GATEWAY_NOT_FOUND` for a receipt or an entry that is not known (any more). */
+export interface Operator {
+  status(): ReplicationStatus;
+  /** Waits up to `waitMs` for the write to be settled. */
+  receipt(receipt: string, waitMs?: number): Promise<Receipt>;
+  /** @throws GatewayError `GATEWAY_TIMEOUT` with what is left. */
+  barrier(request: BarrierRequest): Promise<BarrierResult>;
+  /** By sequence, those after `after`. */
+  listQuarantine(after?: number, limit?: number): Promise<QuarantinedWrite[]>;
+  showQuarantined(seq: number): QuarantinedInput;
+  /** Puts the write at the end of its lane again, as a new one; gives its receipt. */
+  retryQuarantined(seq: number): Promise<{ receipt: string }>;
+  dropQuarantined(seq: number): Promise<void>;
+  /** Tries at once whatever waits for a timer. */
+  drain(): void;
+}

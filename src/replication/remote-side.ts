@@ -1,0 +1,62 @@
+import { once } from 'node:events';
+import { hasLeft } from '../remote/departed.js';
+import type { RemoteLink } from '../remote/link.js';
+import type { TraitsOfRemote } from '../remote/traits.js';
+import type { FenceLink } from './fence.js';
+
+/** What the replication knows of the remote, and of our connections to it. */
+export class RemoteSide implements FenceLink {
+  private current: string | undefined;
+  private isKnown = false;
+  epochs = 0;
+
+  constructor(
+    private readonly link: RemoteLink,
+    readonly traits: TraitsOfRemote,
+    /** Our worker id there in the run before this one. */
+    readonly earlierWorkerId: string | undefined,
+  ) {
+    link.on('open', ({ workerId }) => {
+      this.current = workerId;
+      this.epochs += 1;
+    });
+    link.on('status', ({ state }) => {
+      if (state === 'open') return;
+      this.current = undefined;
+      this.isKnown = false;
+    });
+    traits.on('known', () => {
+      this.isKnown = true;
+    });
+    traits.setMaxListeners(0); // every write that is being settled waits for the remote
+  }
+
+  get workerId(): string | undefined {
+    return this.current;
+  }
+
+  get fenceable(): boolean {
+    return this.traits.current.fenceable;
+  }
+
+  /** An engine that passes calls on may execute what it has answered with an error. */
+  get answersEndCalls(): boolean {
+    const { adapter } = this.traits.current;
+    return adapter === 'kv' || adapter === 'redis';
+  }
+
+  /** Whether this remote shows a stored null as no value. */
+  get nullIsAbsent(): boolean {
+    const { adapter, standalone } = this.traits.current;
+    return standalone || adapter === 'bridge' || adapter === 'unknown';
+  }
+
+  hasLeft(workerId: string): Promise<boolean> {
+    return hasLeft(this.link, workerId);
+  }
+
+  async opened(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (!this.isKnown) await once(this.traits, 'known', { signal });
+  }
+}
