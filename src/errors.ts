@@ -12,8 +12,20 @@ export interface ErrorBody {
 export type GatewayCode =
   /** It cannot be done without the remote, and the remote is away. */
   | 'GATEWAY_OFFLINE'
+  /** The remote is away, and we do not know the value. */
+  | 'GATEWAY_OFFLINE_UNKNOWN'
   /** The write was sent and not answered in time: it may or may not have been executed. */
   | 'GATEWAY_OUTCOME_UNKNOWN'
+  /** The write could not be accepted, because the log is at a limit; the message says when to try again. */
+  | 'GATEWAY_BACKLOG_FULL'
+  /** An earlier write to the key waits for an operator. */
+  | 'GATEWAY_KEY_HELD'
+  /** The accepted write grew too old before it could be sent; it stands in its receipt. */
+  | 'GATEWAY_EXPIRED'
+  /** There is no such receipt or quarantine entry. */
+  | 'GATEWAY_NOT_FOUND'
+  /** The caller has no right to it. */
+  | 'GATEWAY_FORBIDDEN'
   /** Our own disk failed or refused. */
   | 'GATEWAY_STORAGE'
   /** No answer within the time allowed; nothing was changed by asking. */

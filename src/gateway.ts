@@ -1,4 +1,7 @@
 import { randomUUID } from 'node:crypto';
+import { offerGatewayFunctions } from './admin/gateway-functions.js';
+import { AdminServer } from './admin/server.js';
+import { statusOf } from './admin/status.js';
 import type { BridgeStateConfig, Config, StateConfig } from './config/config.js';
 import { maskAddress } from './config/mask.js';
 import { GatewayError } from './errors.js';
@@ -37,6 +40,8 @@ export interface GatewayContext {
 /** Where a running gateway is found. */
 export interface GatewayAddresses {
   listener: { host: string; port: number };
+  /** Undefined without an admin server. */
+  admin?: { host: string; port: number } | undefined;
   /** Where state lives, for people. */
   state: string;
 }
@@ -70,12 +75,18 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
     start: async () => {
       const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }));
       await folder.start(); // first, because every other part is told who we are
-      const { services, listener } = await assemble(config, context, folder).catch(async (error: unknown) => {
-        await folder.stop();
-        throw error;
-      });
+      const { services, listener, admin } = await assemble(config, context, folder).catch(
+        async (error: unknown) => {
+          await folder.stop();
+          throw error;
+        },
+      );
       stopAll = await startAll([folder, ...services]);
-      return { listener: listener.address, state: describeState(config.state) };
+      return {
+        listener: listener.address,
+        admin: admin?.address,
+        state: describeState(config.state),
+      };
     },
     stop: () => stopAll(),
   };
@@ -103,15 +114,16 @@ async function assemble(config: Config, context: GatewayContext, folder: DataFol
   offerPubSub(router);
   const adapters = createState(router, remote, ground);
   const listener = createListener(router, channels, ground);
+  const admin = createAdmin(router, listener, remote, ground);
   if (remote) refuseOurselves(remote.link, router);
   // Left to right in, right to left out: no worker is let in before its writes have a home.
   const services: Service[] = [channels, ...adapters, ...(remote ? [remote.link] : []), listener];
-  return { services, listener };
+  if (admin) services.push(admin);
+  return { services, listener, admin };
 }
 
 async function createRemote({ remoteUrl }: BridgeStateConfig, ground: Ground): Promise<Remote> {
   const { config, context, identity, folder, passage } = ground;
-  const { name = `iii-state-gateway-${identity.id.slice(0, 8)}` } = config;
   const { headers, tls, window, reconnectMs, callTimeoutMs } = config.remote;
   const logger = context.logger.child({ part: 'link' });
   const link = new RemoteLink(
@@ -120,7 +132,7 @@ async function createRemote({ remoteUrl }: BridgeStateConfig, ground: Ground): P
       headers,
       tls,
       connectTimeoutMs: 10_000,
-      workerName: name,
+      workerName: nameOf(config, identity),
       version: context.version,
       window,
       lateMs: callTimeoutMs,
@@ -221,6 +233,43 @@ function createListener(router: Router, channels: Channels, { config, context }:
     },
     context.logger.child({ part: 'listener' }),
   );
+}
+
+/** What operators and programs see of this gateway, and may do to it. */
+function createAdmin(
+  router: Router,
+  listener: Listener,
+  remote: Remote | undefined,
+  { config, context, identity }: Ground,
+): AdminServer | undefined {
+  const operator = remote?.replication.operator;
+  const facts = {
+    id: identity.id,
+    name: nameOf(config, identity),
+    version: context.version,
+    pid: process.pid,
+    started_at: new Date().toISOString(),
+    data_dir: config.dataDir,
+  };
+  const status = () =>
+    statusOf({
+      facts,
+      state: describeState(config.state),
+      listener: () => listener.address,
+      workers: () => router.workers.size,
+      replication: operator && (() => operator.status()),
+    });
+  offerGatewayFunctions(router, { status, operator });
+  if (config.admin === 'off') return undefined;
+  return new AdminServer(
+    { ...config.admin, dataDir: config.dataDir, allowedOrigins: config.allowedOrigins },
+    { status, operator },
+    context.logger.child({ part: 'admin' }),
+  );
+}
+
+function nameOf({ name }: Config, { id }: Identity): string {
+  return name ?? `iii-state-gateway-${id.slice(0, 8)}`;
 }
 
 /** An address may lead back to our own listener in ways that no look at it can tell; a worker id cannot lie. */

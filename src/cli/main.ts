@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { setTimeout as sleep } from 'node:timers/promises';
 import { createGateway } from '../gateway.js';
 import { run } from './run.js';
 
@@ -11,7 +12,10 @@ process.exitCode = await run(process.argv.slice(2), {
   out: (text) => process.stdout.write(text),
   err: (text) => process.stderr.write(text),
   isTerminal: process.stderr.isTTY === true,
+  isColourful: process.stdout.isTTY === true && !process.env['NO_COLOR'],
   signals: process,
+  now: Date.now,
+  sleep: (ms) => sleep(ms),
   exit: (code) => process.exit(code),
   createGateway,
 });

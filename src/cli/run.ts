@@ -1,8 +1,13 @@
-import { Command, CommanderError } from 'commander';
+import { Argument, Command, CommanderError, Option } from 'commander';
+import { addWhereabouts, type Whereabouts } from './admin-client.js';
+import { type DrainSettings, drain } from './commands/drain.js';
 import { printEffectiveConfig } from './commands/print-config.js';
+import { dropQuarantined, listQuarantine, retryQuarantined, showQuarantined } from './commands/quarantine.js';
 import { start } from './commands/start.js';
+import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
+import { whole } from './numbers.js';
 import { addSettings, type Settings } from './settings.js';
 import type { Terminal } from './terminal.js';
 import { packageVersion } from './version.js';
@@ -14,18 +19,26 @@ Examples:
   iii-state-gateway start --config config/bridge.yaml      as a file says
   iii-state-gateway validate config/bridge.yaml            every mistake of a file, one line each
   iii-state-gateway print-config --port 49135              what start would run with
+  iii-state-gateway status --data-dir ./data               how the gateway on that folder is
+  iii-state-gateway drain --timeout 60                     send what waits, until all is settled
 
 Variables:
   REMOTE_III_URL   the engine where state lives, if --remote does not name it
+  NO_COLOR         anything: no colours
 
-Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused, 4 storage refused
+Exit codes: 0 done, 1 failed, 2 wrong usage, 3 configuration refused, 4 storage refused, 5 no gateway answers,
+6 all is settled, but some writes are in quarantine
 `;
 
 /** Runs one command line and resolves with its exit code. */
 export async function run(args: readonly string[], terminal: Terminal): Promise<number> {
+  let code: number = EXIT.done;
   try {
-    await createProgram(terminal).parseAsync(args, { from: 'user' });
-    return EXIT.done;
+    const program = createProgram(terminal, (ended) => {
+      code = ended;
+    });
+    await program.parseAsync(args, { from: 'user' });
+    return code;
   } catch (error) {
     // Commander has already said what is wrong, or shown the help that was asked for.
     if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.wrongUsage;
@@ -34,7 +47,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   }
 }
 
-function createProgram(terminal: Terminal): Command {
+/** @param end is told the exit code of a command that ends well, but not simply so. */
+function createProgram(terminal: Terminal, end: (code: number) => void): Command {
   const version = packageVersion();
   const program = new Command('iii-state-gateway')
     .description('A gateway for the State of the iii engine: workers use it exactly as they use an engine.')
@@ -55,5 +69,34 @@ function createProgram(terminal: Terminal): Command {
   addSettings(program.command('print-config'))
     .description('print the configuration that start would run with, secrets masked')
     .action((settings: Settings) => printEffectiveConfig(settings, terminal));
+  addWhereabouts(program.command('status'))
+    .description('show how a running gateway is')
+    .option('--json', 'as JSON, for programs')
+    .action((where: Whereabouts) => status(where, terminal));
+  addQuarantine(program, terminal);
+  addWhereabouts(program.command('drain'))
+    .description('send what waits for the remote at once, and wait until all of it is settled')
+    .addOption(new Option('--timeout <seconds>', 'how long to wait at most').argParser(whole(0)))
+    .option('--json', 'the result as JSON, for programs')
+    .action(async (settings: DrainSettings) => end(await drain(settings, terminal)));
   return program;
+}
+
+function addQuarantine(program: Command, terminal: Terminal): void {
+  const quarantine = program.command('quarantine').description('writes that wait for an operator');
+  addWhereabouts(quarantine.command('list'))
+    .description('list them, without their values')
+    .option('--json', 'as JSON, for programs')
+    .action((where: Whereabouts) => listQuarantine(where, terminal));
+  const commands: [name: string, description: string, run: typeof showQuarantined][] = [
+    ['show', 'show one with the input of its call', showQuarantined],
+    ['retry', 'send one again, as a new write behind all others to its key', retryQuarantined],
+    ['drop', 'give one up', dropQuarantined],
+  ];
+  for (const [name, description, runIt] of commands) {
+    addWhereabouts(quarantine.command(name))
+      .description(description)
+      .addArgument(new Argument('<seq>', 'its number in the list').argParser(whole(1)))
+      .action((seq: number, where: Whereabouts) => runIt(seq, where, terminal));
+  }
 }

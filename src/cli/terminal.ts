@@ -12,7 +12,11 @@ export interface Terminal {
   err(text: string): void;
   /** Whether a person reads what goes to `err`. */
   readonly isTerminal: boolean;
+  /** Whether what goes to `out` may be in colour. */
+  readonly isColourful: boolean;
   readonly signals: SignalSource;
+  now(): number;
+  sleep(ms: number): Promise<void>;
   /** Ends the process at once. */
   exit(code: number): void;
   createGateway(config: Config, context: GatewayContext): Gateway;

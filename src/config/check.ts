@@ -2,7 +2,7 @@ import type { z } from 'zod';
 import type { ConfigDocument } from './document.js';
 import { refusedHere, refusedYet } from './not-yet.js';
 import { optionsAt } from './options.js';
-import { keyOf, type Path } from './paths.js';
+import { keyOf, type Path, patternOf } from './paths.js';
 import type { Report } from './report.js';
 import { nearestName } from './suggest.js';
 
@@ -44,7 +44,7 @@ export function check<S extends z.ZodType>(
 }
 
 function unknownKey(unknown: string, parent: Path, options: readonly string[]): string {
-  const known = options.filter((option) => !refusedYet.has(keyOf([...parent, option])));
+  const known = options.filter((option) => !refusedYet.has(patternOf([...parent, option])));
   const refused = refusedHere.get(keyOf([...parent, unknown]));
   if (refused !== undefined) return refused;
   const meant = nearestName(unknown, known);

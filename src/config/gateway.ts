@@ -1,12 +1,13 @@
 import { accessSync, constants } from 'node:fs';
 import { resolve } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import type { z } from 'zod';
 import { check, type Part } from './check.js';
 import type { GatewayOptions } from './config.js';
 import type { ConfigDocument } from './document.js';
 import { notedYet, refusedYet } from './not-yet.js';
 import type { Overrides } from './overrides.js';
-import { type Path, valueAt, withoutKeys } from './paths.js';
+import { keyOf, type Path, pathsOf, valueAt, withoutKeys } from './paths.js';
 import { placeOutside, type Report } from './report.js';
 import { gatewayBlock } from './schema.js';
 import { toCamel } from './spelling.js';
@@ -47,16 +48,32 @@ export function readGateway(part: Part = nothing, around: Surroundings): Gateway
 }
 
 function tellWhatIsNotYet(part: Part, document: ConfigDocument, report: Report): void {
-  const tell = (table: ReadonlyMap<string, string>, say: Report['fault']) => {
-    for (const [key, sentence] of table) {
-      const [block, ...path] = key.split('.');
-      const value = block === part.key[0] ? valueAt(part.value, path) : undefined;
-      if (value !== undefined && value !== 'off')
-        say(document.placeOfKey([...part.path, ...path]), key, sentence);
+  const tell = (
+    table: ReadonlyMap<string, string>,
+    say: Report['fault'],
+    isHarmless: (value: unknown, path: Path) => boolean,
+  ) => {
+    for (const [pattern, sentence] of table) {
+      for (const path of pathsOf(pattern, part.value, 'iii-state-gateway')) {
+        const value = valueAt(part.value, path);
+        if (value === undefined || isHarmless(value, path)) continue;
+        say(document.placeOfKey([...part.path, ...path]), keyOf([...part.key, ...path]), sentence);
+      }
     }
   };
-  tell(refusedYet, (...line) => report.fault(...line));
-  tell(notedYet, (...line) => report.note(...line));
+  tell(refusedYet, (...line) => report.fault(...line), isDefault);
+  tell(
+    notedYet,
+    (...line) => report.note(...line),
+    (value) => value === 'off',
+  );
+}
+
+const defaults = gatewayBlock.parse({ scopes: [{}] });
+
+function isDefault(value: unknown, path: Path): boolean {
+  const ofAnyEntry = path.map((part) => (typeof part === 'number' ? 0 : part));
+  return isDeepStrictEqual(value, valueAt(defaults, ofAnyEntry));
 }
 
 /** `--admin-port` also brings back a server that the file turned off. */

@@ -3,30 +3,61 @@
  * To let one in, delete its line here and show it in `config/default.yaml`.
  */
 
-/** Refused, because a site would rely on them. */
+/**
+ * Refused, because a site would rely on them. What equals the default is harmless, and taken. `[]` stands for every
+ * entry of a list.
+ */
 export const refusedYet = new Map<string, string>([
   ['iii-state-gateway.provider', 'serving a local engine as its State comes in a later version'],
   ['iii-state-gateway.functions', 'choosing functions that travel comes in a later version'],
-  ['iii-state-gateway.breaker', 'the circuit breaker comes in a later version'],
-  ['iii-state-gateway.drain', 'the replay of logged writes comes in a later version'],
-  ['iii-state-gateway.scopes', 'rules for scopes come in a later version'],
-  ['iii-state-gateway.limits.log_entries', 'the write-ahead log comes in a later version'],
-  ['iii-state-gateway.limits.log_bytes', 'the write-ahead log comes in a later version'],
-  ['iii-state-gateway.limits.log_age_ms', 'the write-ahead log comes in a later version'],
-  ['iii-state-gateway.limits.lane_entries', 'the write-ahead log comes in a later version'],
-  ['iii-state-gateway.limits.min_free_bytes', 'the write-ahead log comes in a later version'],
-  ['iii-state-gateway.limits.mirror_bytes', 'the mirror comes in a later version'],
   ['iii-state-gateway.limits.changes_bytes', 'the local event log comes in a later version'],
   ['iii-state-gateway.limits.changes_age_ms', 'the local event log comes in a later version'],
-  ['iii-state-gateway.settle_delay_ms', 'the settlement of unanswered writes comes in a later version'],
   ['iii-state-gateway.audit', 'the audit of watched scopes comes in a later version'],
-  ['iii-state-gateway.metrics', 'metrics come in a later version'],
+  ['iii-state-gateway.metrics', 'choosing scopes that metrics name comes in a later version'],
+  [
+    'iii-state-gateway.scopes[].order',
+    'can only be `key`; a whole scope in one order comes in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].conflict',
+    'can only be `local-wins`; other ways to settle a conflict come in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].conflict_function_id',
+    'a function that settles conflicts comes in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].on_refusal',
+    'can only be `skip`; holding the writes behind a refused one comes in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].offline_events',
+    'can only be `at-accept`; events that wait for the remote come in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].overflow',
+    'can only be `refuse`; making room by dropping the oldest writes comes in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].coalesce',
+    'can only be false; sending only the newest of several writes comes in a later version',
+  ],
+  ['iii-state-gateway.scopes[].expire_ms', 'can only be 0; writes that expire come in a later version'],
+  ['iii-state-gateway.scopes[].settle', 'can only be `auto`; markers in values come in a later version'],
+  ['iii-state-gateway.scopes[].marker_member', 'markers in values come in a later version'],
+  [
+    'iii-state-gateway.scopes[].single_writer',
+    'can only be false; relying on being the only writer comes in a later version',
+  ],
+  [
+    'iii-state-gateway.scopes[].retain',
+    'can only be `off`; bringing back what the remote has lost comes in a later version',
+  ],
+  ['iii-state-gateway.scopes[].retain_ms', 'bringing back what the remote has lost comes in a later version'],
 ]);
 
 /** Accepted with a note, because files that work now should keep working then. */
-export const notedYet = new Map<string, string>([
-  ['iii-state-gateway.admin', 'accepted, but this version has no admin server yet'],
-]);
+export const notedYet = new Map<string, string>([]);
 
 /** Options that an engine knows in a block of its own, and that have no meaning here. */
 export const refusedHere = new Map<string, string>([

@@ -9,20 +9,41 @@ export function keyOf(path: Path): string {
   }, '');
 }
 
-/** The value at a path of names, if there is one. */
-export function valueAt(value: unknown, path: readonly string[]): unknown {
+/** A path as tables of options write it: `iii-state-gateway.scopes[].match`, whichever entry of the list it is. */
+export function patternOf(path: Path): string {
+  return keyOf(path).replace(/\[\d+\]/g, '[]');
+}
+
+/** Every path below `root` in a value that a pattern fits, whether or not there is something at its end. */
+export function pathsOf(pattern: string, value: unknown, root: string): Path[] {
+  const [first, ...names] = pattern.split(/\.|(?=\[\])/);
+  if (first !== root) return [];
+  return names.reduce<Path[]>(
+    (paths, name) =>
+      paths.flatMap((path) => {
+        if (name !== '[]') return [[...path, name]];
+        const list = valueAt(value, path);
+        return Array.isArray(list) ? list.map((_, index) => [...path, index]) : [];
+      }),
+    [[]],
+  );
+}
+
+/** The value at a path, if there is one. */
+export function valueAt(value: unknown, path: Path): unknown {
   return path.reduce<unknown>(
     (inner, key) =>
       typeof inner === 'object' && inner !== null && Object.hasOwn(inner, key)
-        ? (inner as Record<string, unknown>)[key]
+        ? (inner as Record<PropertyKey, unknown>)[key]
         : undefined,
     value,
   );
 }
 
-/** A value without the members that `keys` name, each by its whole key from `root` on. */
+/** A value without the members that `keys` name, each by its whole pattern from `root` on. */
 export function withoutKeys(keys: readonly string[], value: unknown, root: string): unknown {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return value;
+  if (Array.isArray(value)) return value.map((inner) => withoutKeys(keys, inner, `${root}[]`));
+  if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(
     Object.entries(value)
       .filter(([key]) => !keys.includes(`${root}.${key}`))

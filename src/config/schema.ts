@@ -160,25 +160,39 @@ const limits = group({
 });
 
 const scope = group({
-  match: text('a pattern of scope names').default('*'),
-  write: oneOf('through', 'behind').default('through'),
-  order: oneOf('key', 'scope').default('key'),
-  consistency: oneOf('remote', 'cache').default('remote'),
-  max_age_ms: whole(0).default(0),
-  stale_if_error: flag().default(true),
-  conflict: oneOf('local-wins', 'remote-wins', 'park', 'function').default('local-wins'),
-  conflict_function_id: text('a function id').optional(),
-  on_refusal: oneOf('skip', 'hold').optional(),
-  offline_events: oneOf('at-accept', 'on-commit').default('at-accept'),
-  overflow: oneOf('refuse', 'drop-oldest').default('refuse'),
-  coalesce: flag().default(false),
-  expire_ms: whole(0).default(0),
-  settle: oneOf('auto', 'marker').default('auto'),
-  marker_member: text('the name of a member').default('_iii_gateway'),
-  single_writer: flag().default(false),
-  blind_writes: flag().default(false),
-  retain: oneOf('off', 'report', 'restore').default('off'),
-  retain_ms: whole(1).optional(),
+  match: text('a pattern of scope names').default('*').describe('Scopes it is for, as a glob'),
+  write: oneOf('through', 'behind')
+    .default('through')
+    .describe('Whether a write goes to the remote first, or to the log'),
+  order: oneOf('key', 'scope').default('key').describe('What has one order: each key, or the whole scope'),
+  consistency: oneOf('remote', 'cache')
+    .default('remote')
+    .describe('Whether reads ask the remote, or take the mirror while its feed is unbroken'),
+  max_age_ms: whole(0).default(0).describe('Age up to which the mirror answers; 0 means any'),
+  stale_if_error: flag()
+    .default(true)
+    .describe('Whether the mirror answers reads that the remote cannot answer'),
+  conflict: oneOf('local-wins', 'remote-wins', 'park', 'function')
+    .default('local-wins')
+    .describe('Who wins when the remote has another value than a write was based on'),
+  conflict_function_id: text('a function id').optional().describe('The function that decides'),
+  on_refusal: oneOf('skip', 'hold').optional().describe('What writes behind a refused one do'),
+  offline_events: oneOf('at-accept', 'on-commit')
+    .default('at-accept')
+    .describe('When a write accepted offline is told to triggers'),
+  overflow: oneOf('refuse', 'drop-oldest').default('refuse').describe('What a full log does'),
+  coalesce: flag().default(false).describe('Whether only the newest of several sets is sent'),
+  expire_ms: whole(0).default(0).describe('Age at which a write is given up; 0 means none'),
+  settle: oneOf('auto', 'marker').default('auto').describe('How an unanswered update is settled'),
+  marker_member: text('the name of a member').default('_iii_gateway').describe('Where the marker stands'),
+  single_writer: flag().default(false).describe('Whether nobody else writes there'),
+  blind_writes: flag()
+    .default(false)
+    .describe('Whether updates and deletes are accepted offline of keys whose value is not known'),
+  retain: oneOf('off', 'report', 'restore')
+    .default('off')
+    .describe('What is done about values that the remote has lost'),
+  retain_ms: whole(1).optional().describe('How long it is watched for'),
 }).transform((written) => ({
   ...written,
   // One lane cannot step over a refused write without changing its order.
@@ -198,7 +212,9 @@ export const gatewayBlock = group({
     error_percent: whole(1, 100).default(50).describe('Share of failed calls that opens the breaker'),
     min_calls: whole(1).default(5).describe('Calls below which it never opens'),
     reset_ms: whole(1).default(5000).describe('How long it stays open'),
-  }).prefault({}),
+  })
+    .prefault({})
+    .describe('When calls to a remote that does not answer are no longer tried'),
   provider: group({
     engine_url: webSocketUrl().describe('The engine whose State we are'),
     takeover: flag().default(false).describe('Whether to replace another provider'),
@@ -212,7 +228,9 @@ export const gatewayBlock = group({
     window: whole(1, 65_536).default(256).describe('Replayed writes in flight'),
     rate_per_s: whole(0).default(0).describe('Replayed writes in a second; 0 means any'),
     share: share().default(0.5).describe('Part of the link that replay may take from fresh calls'),
-  }).prefault({}),
+  })
+    .prefault({})
+    .describe('The replay of logged writes'),
   settle_delay_ms: whole(0).default(5000).describe('Wait before an unanswered write is settled'),
   audit: group({
     interval_ms: whole(1000).default(300_000).describe('Time between two looks at what is watched'),

@@ -2,9 +2,13 @@ import { decodeFromEngine } from '../protocol/decode.js';
 import { encode, encodeCall } from '../protocol/encode.js';
 import { Heartbeat, NotedPulse, PING_INTERVAL_MS } from '../protocol/heartbeat.js';
 import type { InvokeFunction, Message, MessageOf } from '../protocol/messages.js';
+import { type ObserverState, observerStateIn } from './observer-state.js';
 import { connect, type TransportOptions } from './transport.js';
 
 export type Greeting = MessageOf<'workerregistered'>;
+
+/** What we understand of what an engine says. */
+export type EngineMessage = Message | ObserverState;
 
 /** One connection to an engine that has greeted us. */
 export interface Connection {
@@ -26,7 +30,7 @@ export interface Connection {
  */
 export async function openConnection(
   options: TransportOptions,
-  onMessage: (message: Message) => void,
+  onMessage: (message: EngineMessage) => void,
   drop: AbortSignal,
 ): Promise<Connection> {
   let greet: (greeting: Greeting) => void;
@@ -46,10 +50,10 @@ export async function openConnection(
     {
       onSign: () => pulse.note(),
       onFrame: (bytes) => {
-        const decoded = decodeFromEngine(bytes.toString('utf8'));
-        if (decoded.kind !== 'message') return;
-        if (decoded.message.type === 'workerregistered') greet(decoded.message);
-        onMessage(decoded.message);
+        const message = read(bytes.toString('utf8'));
+        if (!message) return;
+        if (message.type === 'workerregistered') greet(message);
+        onMessage(message);
       },
       onClose: (cause) => end(cause),
     },
@@ -70,6 +74,11 @@ export async function openConnection(
     terminate: () => transport.terminate(),
     closed,
   };
+}
+
+function read(text: string): EngineMessage | undefined {
+  const decoded = decodeFromEngine(text);
+  return decoded.kind === 'message' ? decoded.message : observerStateIn(text);
 }
 
 async function greetingInTime(

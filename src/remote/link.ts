@@ -12,9 +12,10 @@ import type {
 } from '../protocol/messages.js';
 import type { Payload } from '../protocol/payload.js';
 import { MAX_MESSAGE_BYTES } from '../protocol/text-frames.js';
-import { Calls, type RemoteCall } from './calls.js';
-import { type Connection, openConnection } from './connection.js';
+import { Calls, type LateAnswer, type RemoteCall } from './calls.js';
+import { type Connection, type EngineMessage, openConnection } from './connection.js';
 import { helloFrames, type PreviousSession } from './hello.js';
+import type { ObserverState } from './observer-state.js';
 import { describeStatus, type LinkStatus } from './status.js';
 import type { TransportOptions } from './transport.js';
 
@@ -24,6 +25,8 @@ export interface LinkOptions extends TransportOptions {
   version: string;
   /** Calls sent and unanswered at a time. */
   window: number;
+  /** How long after sending a late answer is waited for; 30 000 unless given. */
+  lateMs?: number | undefined;
   /** First and longest wait between attempts, in ms; each is jittered. */
   reconnectMs: readonly [first: number, longest: number];
 }
@@ -42,6 +45,10 @@ export interface Epoch {
   workerId: string;
   /** What the engine says it can do (observe 2.1). */
   features: readonly string[];
+  /** The engine gives tokens, so that a later connection can have this one's place made free. */
+  reattachable: boolean;
+  /** Our worker id on the connection before, whose place we asked for. */
+  previousWorkerId?: string;
 }
 
 /** A remote that is frozen does not hold up our end for longer than this. */
@@ -53,12 +60,17 @@ export type Answer = (call: InvokeFunction) => Payload | undefined | Promise<Pay
 /**
  * Our place as a worker of the remote engine: it outlives its connections, and reconnects for ever.
  * Emits `status` at every change and `open` once the engine knows us; what hangs on a connection (functions,
- * subscriptions) is registered again by whoever owns it, on `open`.
+ * subscriptions) is registered again by whoever owns it, on `open`. `observer` is what became of an observer.
  */
-export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoch] }> implements Service {
+export class RemoteLink
+  extends EventEmitter<{ status: [LinkStatus]; open: [Epoch]; observer: [ObserverState] }>
+  implements Service
+{
   readonly name = 'link';
   private current: LinkStatus = { state: 'closed' };
   private connection: Connection | undefined;
+  /** The very first attempt to connect is over, well or not. */
+  private tried = false;
   private readonly calls: Calls;
   private readonly functions = new Map<string, Answer>();
   private readonly stopping = new AbortController();
@@ -74,13 +86,27 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
   ) {
     super();
     this.setMaxListeners(0); // every call that waits for the first connection listens
-    this.calls = new Calls(randomUuid(), options.window, Date.now, (id, call) =>
-      this.connection?.sendCall(id, call),
+    this.calls = new Calls(
+      randomUuid(),
+      options.window,
+      Date.now,
+      (id, call) => this.connection?.sendCall(id, call),
+      options.lateMs,
     );
   }
 
   get status(): LinkStatus {
     return this.current;
+  }
+
+  /** A call made now has a chance: the link is open, or nobody knows yet because it was never tried before. */
+  get isWithinReach(): boolean {
+    return this.isOpen || (this.current.state === 'connecting' && !this.tried);
+  }
+
+  /** Calls that wait for the remote: for its answer, or for their turn. */
+  get callsUnderWay(): number {
+    return this.calls.underWay;
   }
 
   /** Begins to connect; it does not wait for the remote, which may be away. */
@@ -97,7 +123,7 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     const impatient = setTimeout(() => this.dropping.abort(), this.connection ? GOODBYE_MS : 0);
     await this.running;
     clearTimeout(impatient);
-    if (this.current.state !== 'refused') this.become({ state: 'closed' });
+    if (this.current.state !== 'refused' && this.current.state !== 'closed') this.become({ state: 'closed' });
   }
 
   /** Gives the remote up for good: it turned out to be one that we must not talk to. */
@@ -109,14 +135,20 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
 
   /**
    * Calls a function of the remote. Resolves with the remote's answer, error answers included. While the link is
-   * known to be down it fails at once; a first attempt to connect is waited for, within the deadline.
+   * known to be down it fails at once; a first attempt to connect is waited for, within the deadline. `late` is told
+   * of an answer that comes after the deadline, or that it will not come.
    * @throws GatewayError as `Calls.start` does; `GATEWAY_TOO_LARGE` for one that would cost everybody the connection.
    */
-  call(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
+  call(call: RemoteCall, deadlineMs: number, late?: LateAnswer): Promise<InvocationResult> {
     if (isTooLarge(call)) return Promise.reject(tooLarge(call));
-    if (this.current.state === 'open') return this.calls.start(call, deadlineMs);
+    if (this.isOpen) return this.calls.start(call, deadlineMs, late);
     const isFirstAttempt = this.current.state === 'connecting' && this.current.attempt === 1;
-    return isFirstAttempt ? this.callOnceOpen(call, deadlineMs) : Promise.reject(this.away());
+    return isFirstAttempt ? this.callOnceOpen(call, deadlineMs, late) : Promise.reject(this.away());
+  }
+
+  /** What a call that cannot be sent ends with. */
+  away(): GatewayError {
+    return new GatewayError('GATEWAY_OFFLINE', `The remote engine is away: ${describeStatus(this.current)}`);
   }
 
   /** Sends a message that belongs to this connection, such as a registration; it is lost with the connection. */
@@ -133,15 +165,19 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     this.functions.delete(functionId);
   }
 
-  private async callOnceOpen(call: RemoteCall, deadlineMs: number): Promise<InvocationResult> {
-    const startedAt = Date.now();
-    await once(this, 'status', { signal: AbortSignal.timeout(deadlineMs) }).catch(() => undefined);
-    if (this.current.state !== 'open') throw this.away();
-    return this.calls.start(call, deadlineMs - (Date.now() - startedAt));
+  private get isOpen(): boolean {
+    return this.current.state === 'open';
   }
 
-  private away(): GatewayError {
-    return new GatewayError('GATEWAY_OFFLINE', `The remote engine is away: ${describeStatus(this.current)}`);
+  private async callOnceOpen(
+    call: RemoteCall,
+    deadlineMs: number,
+    late: LateAnswer | undefined,
+  ): Promise<InvocationResult> {
+    const startedAt = Date.now();
+    await once(this, 'status', { signal: AbortSignal.timeout(deadlineMs) }).catch(() => undefined);
+    if (!this.isOpen) throw this.away();
+    return this.calls.start(call, deadlineMs - (Date.now() - startedAt), late);
   }
 
   private async run(): Promise<void> {
@@ -160,9 +196,11 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
       });
       const cause = await connection.closed;
       this.connection = undefined;
+      // Before the calls end: whoever hears of it and calls again is not to find an open link.
+      if (this.isOpen)
+        this.become(signal.aborted ? { state: 'closed' } : { state: 'waiting', attempt: 0, cause });
       this.calls.fail(cause);
       if (signal.aborted) return;
-      this.become({ state: 'waiting', attempt: 0, cause });
       await delay(first * (1 + Math.random()), undefined, { signal });
     }
   }
@@ -181,15 +219,22 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
     const { worker_id: workerId, reattach_token: reattachToken, features = [] } = connection.greeting;
     this.connection = connection;
     const { workerName, version } = this.options;
-    for (const frame of helloFrames(workerName, version, this.memory.recall())) connection.send(frame);
+    const previous = this.memory.recall();
+    for (const frame of helloFrames(workerName, version, previous)) connection.send(frame);
     this.memory.remember({ workerId, ...(reattachToken !== undefined && { reattachToken }) });
-    const epoch: Epoch = { id: this.randomUuid(), workerId, features };
+    const epoch: Epoch = {
+      id: this.randomUuid(),
+      workerId,
+      features,
+      reattachable: reattachToken !== undefined,
+      ...(previous && { previousWorkerId: previous.workerId }),
+    };
     this.become({ state: 'open', since: Date.now(), epoch: epoch.id });
     this.emit('open', epoch);
     return connection;
   }
 
-  private receive(message: Message): void {
+  private receive(message: EngineMessage): void {
     switch (message.type) {
       case 'invocationresult':
         this.calls.settle(message);
@@ -206,6 +251,11 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
       case 'triggerregistrationresult':
         if (message.error)
           this.logger.warn({ error: message.error }, 'the remote engine refused a trigger of ours');
+        return;
+      case 'observerstate':
+        if (message.error)
+          this.logger.warn({ error: message.error }, 'the remote engine refused an observer of ours');
+        this.emit('observer', message);
         return;
       case 'ping':
         this.send({ type: 'pong' });
@@ -231,6 +281,7 @@ export class RemoteLink extends EventEmitter<{ status: [LinkStatus]; open: [Epoc
 
   private become(status: LinkStatus): void {
     this.current = status;
+    if (status.state !== 'connecting') this.tried = true;
     this.emit('status', status);
   }
 }

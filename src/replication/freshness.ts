@@ -20,7 +20,6 @@ interface KeyState {
 /** A read that may make its key fresh. */
 export interface FreshRead {
   readonly id: string;
-  readonly scope: string;
   readonly issuedAt: number;
   readonly confirmation: Confirmation;
   readonly disturbances: number;
@@ -55,7 +54,7 @@ export class Freshness {
     const state = this.stateOf(id, now);
     if (now < state.unsettledUntil) return undefined;
     state.reads += 1;
-    return { id, scope, issuedAt: now, confirmation, disturbances: state.disturbances };
+    return { id, issuedAt: now, confirmation, disturbances: state.disturbances };
   }
 
   /** @param learnt whether the mirror holds the answer now */
@@ -63,10 +62,8 @@ export class Freshness {
     const state = this.keys.get(read.id);
     if (!state) return;
     state.reads = Math.max(0, state.reads - 1);
-    const isCurrent = learnt && read.confirmation === this.confirmationOf(read.scope);
-    if (isCurrent && read.disturbances === state.disturbances && read.issuedAt >= this.allUnsettledUntil) {
-      state.freshUnder = read.confirmation;
-    }
+    const isCrossed = read.disturbances !== state.disturbances || read.issuedAt < this.allUnsettledUntil;
+    if (learnt && !isCrossed) state.freshUnder = read.confirmation; // if that is over, it makes nothing fresh
   }
 
   /** @param chains whether the event begins with the value that we knew; it has been learnt then */

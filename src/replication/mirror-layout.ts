@@ -11,8 +11,8 @@ export const GROUPS_KEY = 'mirror/groups';
 export const BOOKMARK_KEY = 'mirror/size';
 
 export const ALL_LISTS = { gte: LISTS, lt: 'mirror/list0' };
-/** Lists and values: everything that may be evicted, and the bookmark between them. */
-export const ALL_RECORDS = { gte: LISTS, lt: 'mirror/value0' };
+/** Everything that is counted, and the bookmark in the midst of it. */
+export const ALL_RECORDS = { gte: GROUPS_KEY, lt: 'mirror/value0' };
 
 const CHANGE_DIGITS = 4;
 

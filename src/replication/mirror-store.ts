@@ -5,7 +5,7 @@ import { openRecord, sealRecord } from '../storage/record.js';
 import type { Range } from '../storage/scoped-keys.js';
 import { MirrorCache, type MirrorEntry, newEntry } from './mirror-cache.js';
 import { bytesOf, type ChunkRow, readChunk } from './mirror-chunk.js';
-import { BOOKMARK_KEY, decodeLearnt, encodeLearnt, inWords } from './mirror-layout.js';
+import { BOOKMARK_KEY, decodeLearnt, encodeLearnt, inWords, VALUES } from './mirror-layout.js';
 import type { Known } from './view.js';
 
 /** How long what was learnt waits for more to be written with it. */
@@ -18,6 +18,8 @@ const HELD_LOOK_MS = 500;
 /** A power cut may take what is younger; the mirror may always know less. */
 const SYNC_MS = 10_000;
 const CACHE_BYTES = 16 * 2 ** 20;
+/** Values written in one batch: making it keeps the event loop from other work. */
+const PORTION = 1000;
 const RECORDS_PER_TRIP = 200;
 const BYTES_PER_TRIP = 2 ** 20;
 /** The sweep goes on until the mirror is this full. */
@@ -189,7 +191,7 @@ export class MirrorStore {
       for (const { bytes } of chunk.rows) counted += bytes;
       from = chunk.next;
     } while (from !== undefined && !this.stopping);
-    if (!this.stopping) this.bookmark.bytes += counted - before;
+    if (!this.stopping) this.bookmark.bytes = Math.max(0, this.bookmark.bytes + counted - before);
   }
 
   /** The entry to change on the strength of something from `stamp`; undefined: something newer is known. */
@@ -274,8 +276,14 @@ export class MirrorStore {
   }
 
   private async writeWaiting(): Promise<void> {
-    if (this.failed) return this.settleUnwritten();
-    const due = [...this.waiting].filter((entry) => this.isDue(entry));
+    let portions = Math.ceil(this.waiting.size / PORTION);
+    while (portions > 0 && (await this.writePortion())) portions -= 1;
+  }
+
+  /** Says whether there was anything to write. */
+  private async writePortion(): Promise<boolean> {
+    if (this.failed) this.settleUnwritten();
+    const due = this.nextPortion();
     try {
       await this.lookUpSizes(due);
       const batch: WriteOp[] = [];
@@ -291,6 +299,18 @@ export class MirrorStore {
     for (const entry of this.inBatch) this.wasWritten(entry);
     this.inBatch = [];
     this.cache.makeRoom();
+    return due.length > 0;
+  }
+
+  /** What has waited longest. A list and its changes make sense only together, so they are never portioned. */
+  private nextPortion(): MirrorEntry[] {
+    const due = [...this.waiting].filter((entry) => this.isDue(entry));
+    let values = 0;
+    return due.filter(({ id }) => {
+      if (!id.startsWith(VALUES)) return true;
+      values += 1;
+      return values <= PORTION;
+    });
   }
 
   private isDue(entry: MirrorEntry): boolean {
@@ -358,11 +378,10 @@ export class MirrorStore {
 
   private settleUnwritten(): void {
     for (const entry of this.waiting) {
-      if (!entry.known) continue;
       this.cache.measure(entry);
       entry.waiting = false;
-      this.waiting.delete(entry);
     }
+    this.waiting.clear();
     this.cache.makeRoom();
   }
 
@@ -377,13 +396,13 @@ export class MirrorStore {
       });
   }
 
-  /** Goes round the records and evicts the older half of each thousand, until the mirror is small enough. */
+  /** Goes round the records and evicts half of each thousand, until the mirror is small enough. */
   private async sweep(): Promise<void> {
     let found = 0;
     let isWholeRound = false;
     while (this.bytes > this.options.maxBytes * SWEPT && !this.failed && !this.stopping) {
       const { rows, next } = await readChunk(this.options.database, this.bookmark.cursor);
-      for (const row of this.olderHalf(rows)) if (this.evict(row)) found += 1;
+      found += this.evictHalf(rows);
       await this.flush();
       this.bookmark.cursor = next;
       if (next !== undefined) continue;
@@ -397,10 +416,17 @@ export class MirrorStore {
     this.restUntil = 0;
   }
 
-  private olderHalf(rows: ChunkRow[]): ChunkRow[] {
+  /** Evicts half of the records, the oldest that nobody needs. Says how many there were. */
+  private evictHalf(rows: readonly ChunkRow[]): number {
     const aged = rows.map((row) => ({ row, at: this.cache.find(row.id)?.at ?? row.at }));
     aged.sort((a, b) => a.at - b.at);
-    return aged.slice(0, Math.ceil(rows.length / 2)).map(({ row }) => row);
+    let evicted = 0;
+    for (const { row } of aged) {
+      if (evicted >= rows.length / 2) break;
+      if (this.evict(row)) evicted += 1;
+    }
+    this.evicted += evicted;
+    return evicted;
   }
 
   private evict({ id, bytes }: ChunkRow): boolean {
@@ -408,7 +434,6 @@ export class MirrorStore {
     if (cached?.waiting || cached?.writing || !this.options.evict(id)) return false;
     const forgotten = this.cache.find(id);
     if (forgotten) forgotten.storedBytes ??= bytes; // saves looking it up
-    this.evicted += 1;
     return true;
   }
 

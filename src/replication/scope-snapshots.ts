@@ -113,7 +113,7 @@ export class ScopeSnapshots {
    */
   changed(scope: string, before: Known | undefined, after: Known): void {
     const snapshot = this.snapshots.get(scope);
-    if (!snapshot || (before?.kind === 'absent' && after.kind === 'absent')) return;
+    if (!snapshot || (before && sameKnown(before, after))) return;
     const text = before ? changeText(before, after) : '';
     const isTooMuch =
       snapshot.changes >= MOST_CHANGES || snapshot.changeBytes + text.length > MOST_CHANGE_BYTES;
@@ -262,4 +262,9 @@ function readChange(text: string): ScopeChange {
     return value === undefined ? ABSENT : { kind: 'value', text: printJson(value) };
   };
   return { before: known('before'), after: known('after') };
+}
+
+function sameKnown(a: Known, b: Known): boolean {
+  if (a.kind === 'absent' || b.kind === 'absent') return a.kind === b.kind;
+  return a.text === b.text;
 }

@@ -4,14 +4,31 @@ import { renderReport } from './harness/report.js';
 import type { Scenario } from './harness/scenario.js';
 import { cleanUpOnExit, Stage } from './harness/stage.js';
 import type { Pace } from './harness/windows.js';
+import { backlog } from './scenarios/backlog.js';
+import { cachedGet } from './scenarios/cached-get.js';
+import { drain } from './scenarios/drain.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { forwarded } from './scenarios/forwarded.js';
+import { groupCommit } from './scenarios/group-commit.js';
 import { idleWorkers } from './scenarios/idle-workers.js';
+import { lostLink } from './scenarios/lost-link.js';
+import { offlineSet } from './scenarios/offline-set.js';
 import { realEngine } from './scenarios/real-engine.js';
 
-const SCENARIOS: readonly Scenario[] = [forwarded, idleWorkers, fanOut, realEngine];
+const SCENARIOS: readonly Scenario[] = [
+  forwarded,
+  idleWorkers,
+  fanOut,
+  offlineSet,
+  groupCommit,
+  drain,
+  cachedGet,
+  backlog,
+  lostLink,
+  realEngine,
+];
 
-const USAGE = `npm run bench -- [names...] [--rounds N] [--window-ms N]
+const USAGE = `npm run bench -- [names...] [--rounds N] [--window-ms N] [--entries N]
 
 ${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(14)}${title}`).join('\n')}
 
@@ -51,6 +68,7 @@ function readRequest(args: readonly string[]): Request | string {
       options: {
         rounds: { type: 'string', default: '7' },
         'window-ms': { type: 'string', default: '300' },
+        entries: { type: 'string', default: '1000000' },
         help: { type: 'boolean', short: 'h', default: false },
       },
     });
@@ -61,6 +79,7 @@ function readRequest(args: readonly string[]): Request | string {
       rounds: positiveInteger('rounds', values.rounds),
       windowMs: positiveInteger('window-ms', values['window-ms']),
       warmUps: 2,
+      entries: positiveInteger('entries', values.entries),
     };
     const wanted = new Set(positionals);
     return { pace, scenarios: SCENARIOS.filter(({ name }) => wanted.size === 0 || wanted.has(name)) };

@@ -10,8 +10,12 @@ const stopLater = stopsAfterEach();
 
 const isIntroduction = ({ function_id }: Frame) => function_id === 'engine::workers::register';
 const isTrigger = ({ type }: Frame) => type === 'registertrigger';
+/** What we say of ourselves, in order; what the engine is asked besides may come anywhere after the introduction. */
 const order = (frames: Frame[]) =>
-  frames.map(({ type, function_id }) => (isIntroduction({ type, function_id }) ? 'introduction' : type));
+  frames.flatMap((frame) => {
+    if (isIntroduction(frame)) return ['introduction'];
+    return frame['type'] === 'invokefunction' ? [] : [frame['type']];
+  });
 
 async function watchScope(url: string, scope: string): Promise<RawWorker> {
   const worker = stopLater(await RawWorker.connect(url));
@@ -178,7 +182,7 @@ describe('a connection to the remote', () => {
     const gateway = stopLater(await startGateway({ remote: url, gateway: { patience_ms: 100 } }));
     const worker = stopLater(await RawWorker.connect(gateway.url));
     const refused = await worker.call('state::set', { scope: 's', key: 'k', value: 1 });
-    expect(refused['error']).toMatchObject({ code: 'GATEWAY_OFFLINE' });
+    expect(refused['result']).toMatchObject({ pending: true });
     expect(mute.frames).toEqual([]); // nothing is said to an engine that has not greeted
     await mute.stop();
     const engine = stopLater(await FakeEngine.start({ port }));

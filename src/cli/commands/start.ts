@@ -29,8 +29,17 @@ export async function start(settings: Settings, version: string, terminal: Termi
   }
 }
 
-function startLine(version: string, { listener, state }: GatewayAddresses, dataDir: string): string {
-  const host = listener.host.includes(':') ? `[${listener.host}]` : listener.host;
-  const address = `ws://${host}:${listener.port}`;
-  return `iii-state-gateway ${version} is ready: workers connect to ${address}; data folder: ${dataDir}; state: ${state}`;
+function startLine(version: string, addresses: GatewayAddresses, dataDir: string): string {
+  const { listener, admin, state } = addresses;
+  const parts = [
+    `workers connect to ws://${hostAndPort(listener)}`,
+    `data folder: ${dataDir}`,
+    ...(admin ? [`status and metrics: http://${hostAndPort(admin)}`] : []),
+    `state: ${state}`,
+  ];
+  return `iii-state-gateway ${version} is ready: ${parts.join('; ')}`;
+}
+
+function hostAndPort({ host, port }: GatewayAddresses['listener']): string {
+  return `${host.includes(':') ? `[${host}]` : host}:${port}`;
 }

@@ -40,21 +40,24 @@ export async function prepareSides(
   }
 }
 
-export function rateRow(what: string, windows: readonly LoadWindow[]): Row {
+/** What every kind of window tells. */
+export type Timed = Pick<LoadWindow, 'perSecond' | 'p50Ms'>;
+
+export function rateRow(what: string, windows: readonly Pick<Timed, 'perSecond'>[]): Row {
   return { measured: what, unit: 'op/s', spread: spreadOf(windows.map(({ perSecond }) => perSecond)) };
 }
 
-export function p50Row(what: string, windows: readonly LoadWindow[]): Row {
+export function p50Row(what: string, windows: readonly Pick<Timed, 'p50Ms'>[]): Row {
   return { measured: what, unit: 'ms', spread: spreadOf(windows.map(({ p50Ms }) => p50Ms)) };
 }
 
 export function rateRatioRow(
   what: string,
-  above: readonly LoadWindow[],
-  below: readonly LoadWindow[],
+  above: readonly Pick<Timed, 'perSecond'>[],
+  below: readonly Pick<Timed, 'perSecond'>[],
   target?: Target,
 ): Row {
-  const rates = (windows: readonly LoadWindow[]) => windows.map(({ perSecond }) => perSecond);
+  const rates = (windows: readonly Pick<Timed, 'perSecond'>[]) => windows.map(({ perSecond }) => perSecond);
   return ratioRow(what, rates(above), rates(below), target);
 }
 

@@ -8,11 +8,32 @@ export interface Engine {
   readonly url: string;
 }
 
+export interface EngineStub extends Engine {
+  readonly commands: EngineStubCommands;
+}
+
 /** The lean engine of the harness. */
-export async function startEngineStub(stage: Stage): Promise<Engine> {
+export async function startEngineStub(stage: Stage): Promise<EngineStub> {
   const { pid, commands } = stage.startRole<EngineStubCommands>('engine-stub');
   const { port } = await commands.listen({});
-  return { pid, url: `ws://127.0.0.1:${port}` };
+  return { pid, url: `ws://127.0.0.1:${port}`, commands };
+}
+
+/** An address of the lean engine where it can be there or away; it is away at first. */
+export interface Door {
+  readonly url: string;
+  open(): Promise<void>;
+  /** Ends the connections through it and refuses new ones. */
+  shut(): Promise<void>;
+}
+
+export async function doorOf({ commands }: EngineStub): Promise<Door> {
+  const port = await freePort();
+  return {
+    url: `ws://127.0.0.1:${port}`,
+    open: async () => void (await commands.listen({ port })),
+    shut: () => commands.hangUp({ port }),
+  };
 }
 
 /** A real iii engine that keeps its State in memory. */

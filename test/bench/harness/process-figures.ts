@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
 /** CPU time of all threads of a process so far. The scheduler's own figure, in nanoseconds; ticks where it has none. */
 export function cpuMicrosecondsOf(pid: number): number {
@@ -24,6 +24,15 @@ export function memoryOf(pid: number): MemoryFigures {
   const text = readFileSync(`/proc/${pid}/smaps_rollup`, 'utf8');
   const read = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
   return { rssKiB: read('Rss'), anonymousKiB: read('Anonymous') };
+}
+
+/** Largest resident memory of a process since its start, or since `forgetPeakOf`. */
+export function peakKiBOf(pid: number): number {
+  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+}
+
+export function forgetPeakOf(pid: number): void {
+  writeFileSync(`/proc/${pid}/clear_refs`, '5');
 }
 
 /** Runs something and tells how much CPU a process used meanwhile. */

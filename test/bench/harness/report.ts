@@ -7,7 +7,7 @@ export interface Target {
   readonly stretch?: number;
 }
 
-export type Unit = 'ratio' | 'op/s' | 'ms' | 'us' | 'KiB';
+export type Unit = 'ratio' | 'op/s' | 'ms' | 'us' | 'KiB' | 'MiB' | 'calls';
 
 export interface Row {
   readonly measured: string;
@@ -46,7 +46,15 @@ export function renderReport({ rows, notes = [] }: Report): string {
   return [table, ...notes.map((note) => `note: ${note}`)].join('\n');
 }
 
-const DIGITS: Readonly<Record<Unit, number>> = { ratio: 2, 'op/s': 0, ms: 3, us: 1, KiB: 1 };
+const DIGITS: Readonly<Record<Unit, number>> = {
+  ratio: 2,
+  'op/s': 0,
+  ms: 3,
+  us: 1,
+  KiB: 1,
+  MiB: 1,
+  calls: 0,
+};
 
 function figure(value: number, unit: Unit): string {
   const digits = { minimumFractionDigits: DIGITS[unit], maximumFractionDigits: DIGITS[unit] };

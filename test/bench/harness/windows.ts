@@ -4,12 +4,14 @@ export interface Pace {
   readonly windowMs: number;
   /** Windows of each side that come first and do not count. */
   readonly warmUps: number;
+  /** Writes of a large backlog. */
+  readonly entries: number;
 }
 
 /** Takes turns, A B A B …, and gives the results of each side in the order of the rounds. */
 export async function interleave<Side extends string, Result>(
   sides: Readonly<Record<Side, () => Promise<Result>>>,
-  { rounds, warmUps }: Pace,
+  { rounds, warmUps }: Pick<Pace, 'rounds' | 'warmUps'>,
 ): Promise<Record<Side, Result[]>> {
   const names = Object.keys(sides) as Side[];
   const results = Object.fromEntries(names.map((name) => [name, []])) as unknown as Record<Side, Result[]>;

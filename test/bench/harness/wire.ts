@@ -31,7 +31,13 @@ export interface UnregisterTriggerFrame {
 }
 
 export interface PlainFrame {
-  readonly type: 'workerregistered' | 'registerfunction' | 'ping' | 'pong' | 'triggerregistrationresult';
+  readonly type:
+    | 'workerregistered'
+    | 'reattach'
+    | 'registerfunction'
+    | 'ping'
+    | 'pong'
+    | 'triggerregistrationresult';
 }
 
 export type Frame = InvokeFrame | ResultFrame | RegisterTriggerFrame | UnregisterTriggerFrame | PlainFrame;

@@ -22,9 +22,11 @@ export function valueOfSize(bytes: number, number: number): Json {
 }
 
 /** The inputs of a workload, in the order in which they are called, over and over. */
-export function inputsOf({ functionId, scope, keys, valueBytes, extraInput }: Workload): Json[] {
-  return Array.from({ length: keys }, (_, number) => {
-    const address = { scope, key: `key-${number}`, ...extraInput };
-    return functionId === 'state::set' ? { ...address, value: valueOfSize(valueBytes, number) } : address;
-  });
+export function inputsOf(workload: Workload): Json[] {
+  return Array.from({ length: workload.keys }, (_, number) => inputOf(workload, number));
+}
+
+export function inputOf({ functionId, scope, valueBytes, extraInput }: Workload, number: number): Json {
+  const address = { scope, key: `key-${number}`, ...extraInput };
+  return functionId === 'state::set' ? { ...address, value: valueOfSize(valueBytes, number) } : address;
 }

@@ -1,4 +1,5 @@
 import { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Terminal } from '../../../src/cli/terminal.js';
 import type { Config } from '../../../src/config/config.js';
 import type { Gateway, GatewayContext } from '../../../src/gateway.js';
@@ -18,7 +19,10 @@ export function fakeTerminal(cwd: string, gateway: Partial<Gateway> = {}) {
       seen.err += text;
     },
     isTerminal: true,
+    isColourful: false,
     signals,
+    now: Date.now,
+    sleep: (ms) => sleep(ms),
     exit: (code) => exits.push(code),
     createGateway(config, context) {
       seen.configs.push(config);

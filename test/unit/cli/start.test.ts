@@ -35,6 +35,17 @@ describe('start', () => {
     },
   );
 
+  it('tells where its admin server is', async () => {
+    const admin = { host: '::1', port: 9464 };
+    const addresses = { listener: { host: '127.0.0.1', port: 5 }, admin, state: 'here' };
+    const { terminal, seen, signals } = fakeTerminal(folder, { start: async () => addresses });
+    const ended = run(['start'], terminal);
+    await vi.waitFor(() => expect(seen.out).not.toBe(''));
+    signals.emit('SIGINT', 'SIGINT');
+    await ended;
+    expect(seen.out).toContain('; status and metrics: http://[::1]:9464; state: here');
+  });
+
   it('lets a signal that comes during the start wait for its end', async () => {
     let finish = () => {};
     const addresses = { listener: { host: '::1', port: 5 }, state: 'here' };
@@ -113,6 +124,10 @@ describe('a start that fails', () => {
         hostname: 'nowhere',
       }),
       'nowhere is not known as a host name here: choose another address to listen on (--host)',
+    ],
+    [
+      listening('EADDRINUSE', { address: '127.0.0.1', port: 9464, part: 'admin' }),
+      'port 9464 on 127.0.0.1 is already in use: stop the program that has it, or choose another port (--admin-port)',
     ],
     [new Error('something else'), 'something else'],
   ])('says why in one sentence, and ends with 1', async (error, sentence) => {

@@ -11,6 +11,7 @@ import { gatewayBlock, kvAdapter, listenerBlock, stateBlock } from '../../../src
 
 const folder = fileURLToPath(new URL('../../../config/', import.meta.url));
 const text = readFileSync(`${folder}default.yaml`, 'utf8');
+const scopeShape = gatewayBlock.shape.scopes.unwrap().element.in.shape;
 const [listener, state, gateway] = parse(text).workers;
 
 describe('config/default.yaml', () => {
@@ -40,6 +41,15 @@ describe('config/default.yaml', () => {
     }
   });
 
+  it('shows the options of a rule for scopes in comments, with their defaults', () => {
+    const lines = text.slice(text.indexOf('scopes: []')).split('\n').slice(1, -1);
+    expect(lines.filter((line) => !/^ {8}# .*: .+ # /.test(line))).toEqual([]);
+    const [shown] = parse(lines.map((line) => line.replace('# ', '')).join('\n'));
+    const [all] = gatewayBlock.parse({ scopes: [{}] }).scopes;
+    expect(shown).toEqual(withoutKeys([...refusedYet.keys()], all, 'iii-state-gateway.scopes[]'));
+    expect(Object.keys(shown).length).toBeGreaterThan(4);
+  });
+
   it('has a comment on every option', () => {
     const options = text.split('\n').filter((line) => /^ {6,}[a-z_# ]+: /.test(line) && !/^ *#/.test(line));
     expect(options.length).toBeGreaterThan(20);
@@ -55,7 +65,7 @@ describe('config/default.yaml', () => {
 
 describe('the schema', () => {
   it('describes every option of this version', () => {
-    const shapes = { ...listenerBlock.shape, ...stateBlock.shape, ...gatewayBlock.shape };
+    const shapes = { ...listenerBlock.shape, ...stateBlock.shape, ...gatewayBlock.shape, ...scopeShape };
     for (const [name, schema] of Object.entries(shapes)) {
       if (!refusedYet.has(`iii-state-gateway.${name}`))
         expect(z.globalRegistry.get(schema)?.description, name).toBeTruthy();
@@ -64,7 +74,7 @@ describe('the schema', () => {
 
   it('knows every option that is not there yet', () => {
     for (const key of refusedYet.keys()) {
-      const [, ...path] = key.split('.');
+      const [, ...path] = key.replace('[]', '.0').split('.');
       expect(optionsAt(gatewayBlock, path.slice(0, -1))).toContain(path.at(-1));
     }
   });

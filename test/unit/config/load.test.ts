@@ -96,7 +96,7 @@ describe('precedence', () => {
       flags: { adminPort: '7' },
     });
     expect(config.admin).toEqual({ host: '127.0.0.1', port: 7 });
-    expect(notes).toEqual(['--admin-port: accepted, but this version has no admin server yet']);
+    expect(notes).toEqual([]);
   });
 });
 

@@ -2,8 +2,7 @@ import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server, type Socket } from 'node:net';
 import { describe, expect, it } from 'vitest';
-import type { Message } from '../../../src/protocol/messages.js';
-import { openConnection } from '../../../src/remote/connection.js';
+import { type EngineMessage, openConnection } from '../../../src/remote/connection.js';
 import { FakeEngine } from '../../support/fake-engine.js';
 import { stopsAfterEach } from '../../support/running.js';
 
@@ -13,7 +12,7 @@ const never = new AbortController().signal;
 interface Wishes {
   drop?: AbortSignal;
   connectTimeoutMs?: number;
-  onMessage?: (message: Message) => void;
+  onMessage?: (message: EngineMessage) => void;
 }
 
 function open(url: string, { drop = never, connectTimeoutMs = 100, onMessage = () => {} }: Wishes = {}) {

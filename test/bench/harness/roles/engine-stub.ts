@@ -1,9 +1,11 @@
 /**
  * The lean engine behind everything: a Map of values, `state::get` and `state::set`, and state triggers fired with
  * one `JSON.stringify` and one `send` for each delivery. As an engine it is what "direct" means; in the fan-out it
- * is the plain way the gateway is compared with.
+ * is the plain way the gateway is compared with. It tells a gateway what a real engine tells of itself, so that the
+ * gateway trusts its feed; it can be away, fall silent, and say how fast writes were executed.
  */
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type WebSocket, WebSocketServer } from 'ws';
 import { serveCommands } from '../remote-commands.js';
 import {
@@ -19,6 +21,24 @@ import {
 export interface EngineStubCommands {
   /** Listens on a free port of 127.0.0.1, or on the one given. */
   listen(input: { readonly port?: number }): Promise<{ readonly port: number }>;
+  /** Ends the connections to a port, and refuses new ones. */
+  hangUp(input: { readonly port: number }): Promise<void>;
+  /** From now on sets are counted and not kept, so that this process does not grow with what is measured. */
+  countSets(input: { readonly sets: number }): Promise<void>;
+  /** Resolves when all sets that `countSets` was told of are executed; from then on they are kept again. */
+  counted(input: Record<string, never>): Promise<Executed>;
+  /** Resolves when no set has been executed for so long. */
+  idle(input: { readonly forMs: number }): Promise<void>;
+  /** Calls of State are no longer answered. */
+  fallSilent(input: Record<string, never>): Promise<void>;
+  /** Resolves when so many calls of State have come in since then. */
+  unanswered(input: { readonly calls: number }): Promise<void>;
+  speakAgain(input: Record<string, never>): Promise<void>;
+}
+
+export interface Executed {
+  /** From the first to the last. */
+  readonly perSecond: number;
 }
 
 interface Address {
@@ -26,14 +46,50 @@ interface Address {
   readonly key: string;
 }
 
-interface Binding {
+interface Worker {
+  readonly id: string;
   readonly socket: WebSocket;
+  name: string;
+}
+
+interface Binding {
+  readonly worker: Worker;
   readonly trigger: RegisterTriggerFrame;
 }
 
+/** Counts to a number, and tells who waits for it. */
+class Countdown {
+  readonly over: Promise<Executed>;
+  #count = 0;
+  #firstAt = 0;
+  #resolve: (executed: Executed) => void = () => undefined;
+
+  constructor(readonly target: number) {
+    this.over = new Promise((resolve) => {
+      this.#resolve = resolve;
+    });
+  }
+
+  get isOver(): boolean {
+    return this.#count >= this.target;
+  }
+
+  note(): void {
+    if (this.#count++ === 0) this.#firstAt = performance.now();
+    if (this.#count !== this.target) return;
+    this.#resolve({ perSecond: ((this.target - 1) * 1_000) / (performance.now() - this.#firstAt) });
+  }
+}
+
+const servers = new Map<number, WebSocketServer>();
+const workers = new Set<Worker>();
 const values = new Map<string, Json>();
 const bindings = new Map<string, Binding>();
 const unansweredDeliveries = new Set<string>();
+let counting = new Countdown(0);
+let sets = 0;
+/** Not undefined while silent. */
+let silence: { calls: number; waiting: { readonly calls: number; resolve(): void }[] } | undefined;
 
 serveCommands<EngineStubCommands>({
   listen: ({ port = 0 }) =>
@@ -43,42 +99,113 @@ serveCommands<EngineStubCommands>({
       server.on('connection', serve);
       server.on('listening', () => {
         const address = server.address();
-        if (typeof address === 'object' && address) resolve({ port: address.port });
+        if (typeof address !== 'object' || !address) return;
+        servers.set(address.port, server);
+        resolve({ port: address.port });
       });
     }),
+  hangUp: ({ port }) =>
+    new Promise((resolve) => {
+      const server = servers.get(port);
+      servers.delete(port);
+      for (const socket of server?.clients ?? []) socket.terminate();
+      if (server) server.close(() => resolve());
+      else resolve();
+    }),
+  countSets: async ({ sets: target }) => {
+    counting = new Countdown(target);
+  },
+  counted: () => counting.over,
+  idle: async ({ forMs }) => {
+    for (let before = -1; before !== sets; await sleep(forMs)) before = sets;
+  },
+  fallSilent: async () => {
+    silence = { calls: 0, waiting: [] };
+  },
+  unanswered: ({ calls }) =>
+    new Promise((resolve) => {
+      if (!silence || silence.calls >= calls) resolve();
+      else silence.waiting.push({ calls, resolve });
+    }),
+  speakAgain: async () => {
+    silence = undefined;
+  },
 });
 
 function serve(socket: WebSocket): void {
-  socket.send(JSON.stringify({ type: 'workerregistered', worker_id: randomUUID() }));
+  const worker: Worker = { id: randomUUID(), socket, name: '' };
+  workers.add(worker);
+  socket.send(
+    JSON.stringify({ type: 'workerregistered', worker_id: worker.id, reattach_token: randomUUID() }),
+  );
   socket.on('error', () => socket.terminate());
-  socket.on('close', () => forgetBindingsOf(socket));
+  socket.on('close', () => forget(worker));
   socket.on('message', (text) => {
     const frame = parseFrame(String(text));
-    if (frame.type === 'invokefunction') answer(socket, frame);
+    if (frame.type === 'invokefunction') answer(worker, frame);
     else if (frame.type === 'invocationresult') unansweredDeliveries.delete(frame.invocation_id);
-    else if (frame.type === 'registertrigger') bindings.set(frame.id, { socket, trigger: frame });
+    else if (frame.type === 'registertrigger') bindings.set(frame.id, { worker, trigger: frame });
     else if (frame.type === 'unregistertrigger') bindings.delete(frame.id);
     else if (frame.type === 'ping') socket.send('{"type":"pong"}');
   });
 }
 
-function answer(socket: WebSocket, { invocation_id: id, function_id: functionId, data }: InvokeFrame): void {
-  if (functionId === 'state::get') {
+function answer(worker: Worker, { invocation_id: id, function_id: functionId, data }: InvokeFrame): void {
+  const { socket } = worker;
+  if (silence && functionId.startsWith('state::')) {
+    countSilence(silence);
+  } else if (functionId === 'state::get') {
     if (id) socket.send(resultText(id, functionId, values.get(placeOf(data as unknown as Address))));
   } else if (functionId === 'state::set') {
     const { oldValue, newValue } = store(data as unknown as Address & { readonly value: Json });
     if (id) socket.send(resultText(id, functionId, { old_value: oldValue, new_value: newValue }));
-  } else if (functionId === 'engine::workers::register') {
-    if (id) socket.send(resultText(id, functionId, { success: true }));
-  } else if (id) {
-    socket.send(errorText(id, functionId, 'function_not_found', `Function ${functionId} not found`));
+  } else {
+    const told = tell(worker, functionId, data);
+    if (!id) return;
+    if (told !== undefined) socket.send(resultText(id, functionId, told));
+    else socket.send(errorText(id, functionId, 'function_not_found', `Function ${functionId} not found`));
   }
+}
+
+/** What the engine tells of itself; undefined where it has no such function. */
+function tell(worker: Worker, functionId: string, data: Json): Json | undefined {
+  const input = data as { readonly [member: string]: Json | undefined };
+  switch (functionId) {
+    case 'engine::workers::register':
+      worker.name = String(input['name']);
+      return { success: true };
+    case 'engine::workers::list':
+      return { workers: [...workers].map(({ id, name }) => ({ id, name, status: 'connected' })) };
+    case 'engine::functions::info':
+      return { function_id: input['function_id'] ?? null, worker_name: 'iii-state' };
+    case 'configuration::get':
+      return { id: input['id'] ?? null, value: { adapter: { name: 'kv' }, triggers_enabled: true } };
+    case 'engine::registered-triggers::list':
+      return { registered_triggers: triggerRows(input['function_id']) };
+    default:
+      return undefined;
+  }
+}
+
+function triggerRows(functionId: Json | undefined): Json[] {
+  return [...bindings.values()]
+    .filter(({ trigger }) => functionId === undefined || trigger.function_id === functionId)
+    .map(({ worker, trigger: { id, trigger_type, function_id, config } }) => ({
+      id,
+      trigger_type,
+      function_id,
+      worker_name: worker.name,
+      config: config as Json,
+      config_summary: JSON.stringify(config),
+    }));
 }
 
 function store(input: Address & { readonly value: Json }): { oldValue: Json; newValue: Json } {
   const place = placeOf(input);
   const before = values.get(place);
-  values.set(place, input.value);
+  sets++;
+  if (counting.isOver) values.set(place, input.value);
+  else counting.note();
   const oldValue = before ?? null;
   if (bindings.size > 0) {
     fire({
@@ -98,17 +225,23 @@ function fire(event: {
   readonly key: string;
   readonly [member: string]: Json;
 }): void {
-  for (const { socket, trigger } of bindings.values()) {
+  for (const { worker, trigger } of bindings.values()) {
     const { scope = event.scope, key = event.key } = trigger.config;
     if (trigger.trigger_type !== 'state' || scope !== event.scope || key !== event.key) continue;
     const id = randomUUID();
     unansweredDeliveries.add(id);
-    socket.send(invokeText(id, trigger.function_id, event));
+    worker.socket.send(invokeText(id, trigger.function_id, event));
   }
 }
 
-function forgetBindingsOf(socket: WebSocket): void {
-  for (const [id, binding] of bindings) if (binding.socket === socket) bindings.delete(id);
+function countSilence(now: NonNullable<typeof silence>): void {
+  now.calls++;
+  for (const { calls, resolve } of now.waiting) if (now.calls === calls) resolve();
+}
+
+function forget(worker: Worker): void {
+  workers.delete(worker);
+  for (const [id, binding] of bindings) if (binding.worker === worker) bindings.delete(id);
 }
 
 function placeOf({ scope, key }: Address): string {

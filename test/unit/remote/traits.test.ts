@@ -1,0 +1,111 @@
+import { once } from 'node:events';
+import { describe, expect, it } from 'vitest';
+import { type RemoteTraits, TraitsOfRemote } from '../../../src/remote/traits.js';
+import { FakeEngine } from '../../support/fake-engine.js';
+import { stopsAfterEach } from '../../support/running.js';
+import { linkTo, open } from './link-to.js';
+
+const stopLater = stopsAfterEach();
+
+const refused = { error: { code: 'function_not_found', message: 'no' } };
+const unknown: RemoteTraits = {
+  adapter: 'unknown',
+  triggersEnabled: 'unknown',
+  standalone: false,
+  fenceable: false,
+};
+
+interface Engine {
+  owner?: string;
+  entry?: unknown;
+}
+
+async function engineWith({ owner = 'iii-state', entry }: Engine): Promise<FakeEngine> {
+  const engine = stopLater(await FakeEngine.start());
+  engine.reply('engine::functions::info', () => ({
+    result: { function_id: 'state::set', worker_name: owner },
+  }));
+  engine.reply('configuration::get', () => (entry === undefined ? refused : { result: entry }));
+  return engine;
+}
+
+async function traitsOf(engine: FakeEngine): Promise<RemoteTraits> {
+  const link = stopLater(linkTo(engine.url));
+  const traits = new TraitsOfRemote(link);
+  expect(traits.current).toEqual(unknown);
+  const known = once(traits, 'known');
+  await link.start();
+  const [told] = await known;
+  expect(traits.current).toEqual(told);
+  return traits.current;
+}
+
+describe('what a remote is like', () => {
+  it.each<[string, unknown, Partial<RemoteTraits>]>([
+    ['kv with triggers where nothing was set', {}, { adapter: 'kv', triggersEnabled: true, fenceable: true }],
+    [
+      'what was set',
+      { adapter: { name: 'redis', config: {} }, triggers_enabled: false },
+      { adapter: 'redis', triggersEnabled: false, fenceable: true },
+    ],
+    [
+      'not to be fenced where it is a bridge itself',
+      { adapter: { name: 'bridge' } },
+      { adapter: 'bridge', triggersEnabled: true, fenceable: false },
+    ],
+    ['unknown where the adapter is its own', { adapter: { name: 'mine' } }, { triggersEnabled: true }],
+    ['unknown where the entry is none', null, {}],
+    ['unknown where a setting is no setting', { adapter: 5, triggers_enabled: 'yes' }, {}],
+  ])('is %s', async (_, value, expected) => {
+    const engine = await engineWith({ entry: { id: 'iii-state', value } });
+    expect(await traitsOf(engine)).toEqual({ ...unknown, ...expected });
+    const asked = engine.frames.find(({ function_id }) => function_id === 'configuration::get');
+    expect(asked?.['data']).toEqual({ id: 'iii-state' });
+  });
+
+  it('is unknown where it may not be asked', async () => {
+    expect(await traitsOf(await engineWith({}))).toEqual(unknown);
+  });
+
+  it('is standalone where State is a worker, which is asked about under its own name', async () => {
+    const engine = await engineWith({ owner: 'state', entry: { id: 'state', value: {} } });
+    expect(await traitsOf(engine)).toMatchObject({ standalone: true, adapter: 'kv' });
+    const asked = engine.frames.find(({ function_id }) => function_id === 'configuration::get');
+    expect(asked?.['data']).toEqual({ id: 'state' });
+  });
+
+  it('is asked after everything that is registered at once', async () => {
+    const engine = await engineWith({});
+    const link = stopLater(linkTo(engine.url));
+    const traits = new TraitsOfRemote(link);
+    link.on('open', async () => {
+      await Promise.resolve();
+      link.send({ type: 'registerfunction', id: 'f' });
+    });
+    const known = once(traits, 'known');
+    await link.start();
+    await known;
+    expect(engine.frames.map(({ type, function_id = type }) => function_id)).toEqual([
+      'engine::workers::register',
+      'registerfunction',
+      'engine::functions::info',
+      'configuration::get',
+    ]);
+  });
+
+  it('is asked for again on every connection, and unknown in between', async () => {
+    const engine = await engineWith({ entry: { id: 'iii-state', value: {} } });
+    const link = stopLater(linkTo(engine.url));
+    const traits = new TraitsOfRemote(link);
+    const first = once(traits, 'known');
+    await open(link);
+    await first;
+    engine.reply('configuration::get', () => ({ result: { value: { adapter: { name: 'redis' } } } }));
+    const [lost, again] = [once(link, 'status'), once(traits, 'known')];
+    engine.drop();
+    await lost;
+    expect(traits.current).toEqual(unknown);
+    await again;
+    expect(traits.current.adapter).toBe('redis');
+  });
+});
