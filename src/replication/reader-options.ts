@@ -14,6 +14,8 @@ export interface ReaderOptions {
   stamp: (metadata: Payload | undefined) => Payload;
   /** How long one call waits for the remote. */
   patienceMs: number;
+  /** Somebody wants to read the scope from the mirror: its changes should be followed. */
+  follow: (scope: string) => void;
   rulesFor: (scope: string) => ReadRules;
   /** The link's present epoch. */
   epoch: () => string | undefined;

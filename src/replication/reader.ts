@@ -90,7 +90,10 @@ export class Reader {
         return Promise.resolve(show(textOf(kept.known), 'mirror', this.ageFor(wishes, kept), wishes));
       }
     }
-    if (isCached) this.held.misses += 1;
+    if (isCached) {
+      this.held.misses += 1;
+      this.options.follow(scope);
+    }
     const metadata = this.options.stamp(call.metadata);
     const question: KeyQuestion = {
       scope,

@@ -15,6 +15,7 @@ import type { Clock } from './clock.js';
 import { ControlRoom } from './control-room.js';
 import { Endings } from './endings.js';
 import { Fence } from './fence.js';
+import { FollowedScopes } from './followed-scopes.js';
 import { FreeSpace } from './free-space.js';
 import { Freshness } from './freshness.js';
 import { Lanes } from './lanes.js';
@@ -211,11 +212,13 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
     clock,
   );
   const own = new PendingWrites(database, log, lanes, acceptance, barrier, witness.knownOf);
+  const followed = new FollowedScopes(ground.feed, traits, freshness);
   const reader = new Reader({
     remote: breaker,
     mirror,
     own,
     freshness,
+    follow: (scope) => followed.follow(scope),
     stamp: (metadata) => passage.stamp(metadata),
     patienceMs,
     rulesFor: (scope) => rules.for(scope),
@@ -257,10 +260,6 @@ function followRemote({ link, feed }: ReplicationGround, witness: Witness, { now
     if (state === 'open' || witness.epoch === undefined) return;
     witness.epoch = undefined;
     freshness.lost(now());
-  });
-  feed.on('confirmed', (scope) => freshness.scopeConfirmed(scope));
-  feed.on('lost', (scopes) => {
-    for (const scope of scopes) freshness.scopeEnded(scope);
   });
   feed.on('change', (change) => witness.told(change));
 }
