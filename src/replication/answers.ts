@@ -23,7 +23,10 @@ const REFUSALS: readonly string[] = [
 ];
 
 /** Judges the answer to a write. */
-export function outcomeOf({ functionId }: WriteInput, { error, result }: InvocationResult): Outcome {
+export function outcomeOf(
+  functionId: WriteInput['functionId'],
+  { error, result }: InvocationResult,
+): Outcome {
   if (!error) return { kind: 'applied', result };
   const code = codeIn(error);
   if (REFUSALS.includes(code)) return { kind: 'refused', error };

@@ -120,9 +120,8 @@ export class ControlRoom implements Operator {
     this.leaving.add(seq);
     log.book.quarantined[reason] -= 1;
     log.book.ended[ending] += 1;
-    await log
-      .commit([quarantine.remove(seq), ...receipts.settle(entry, ending, endings.now(), error)])
-      .finally(() => this.leaving.delete(seq));
+    receipts.settle(entry, ending, endings.now(), error);
+    await log.commit([quarantine.remove(seq)]).finally(() => this.leaving.delete(seq));
   }
 
   private staying(seq: number): QuarantinedEntry {

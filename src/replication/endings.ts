@@ -33,14 +33,16 @@ export class Endings {
 
   /** The remote has it; `after` is what the key holds now. */
   commit(lane: Lane, entry: Entry, after: View): Promise<void> {
-    const together = this.receipts.settle(entry, 'committed', this.now());
+    const together: WriteOp[] = [];
+    this.receipts.settle(entry, 'committed', this.now());
     this.note(together, entry, after);
     return this.told(entry, this.log.end({ lane, entry, together }, 'committed'));
   }
 
   /** The remote has it, and it went over somebody else's value. */
   commitOver(lane: Lane, entry: Entry, after: View, overwritten: View): Promise<void> {
-    const together = this.receipts.settle(entry, 'committed', this.now());
+    const together: WriteOp[] = [];
+    this.receipts.settle(entry, 'committed', this.now());
     this.note(together, entry, after);
     together.push(this.conflict(entry, 'won', overwritten));
     this.log.book.conflictsWon += 1;
@@ -49,7 +51,8 @@ export class Endings {
 
   /** It lost to what the remote holds. */
   lose(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    const together = this.receipts.settle(entry, 'conflicted', this.now());
+    const together: WriteOp[] = [];
+    this.receipts.settle(entry, 'conflicted', this.now());
     this.note(together, entry, found);
     together.push(this.conflict(entry, 'lost', found));
     return this.told(entry, this.log.end({ lane, entry, together }, 'conflicted'));
@@ -57,7 +60,8 @@ export class Endings {
 
   /** Later writes to the key take its place. */
   supersede(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    const together = this.receipts.settle(entry, 'superseded', this.now());
+    const together: WriteOp[] = [];
+    this.receipts.settle(entry, 'superseded', this.now());
     this.note(together, entry, found);
     return this.told(entry, this.log.end({ lane, entry, together }, 'superseded'));
   }

@@ -1,5 +1,5 @@
 import { scopedKey } from '../storage/scoped-keys.js';
-import type { LaneRecord } from './log-layout.js';
+import type { Entry, LaneRecord } from './log-layout.js';
 import type { View } from './view.js';
 
 /**
@@ -38,7 +38,10 @@ export interface Lane {
 export class Lanes {
   private readonly active = new Map<string, Lane>();
 
-  constructor(private readonly recordOf: (scope: string, key: string) => LaneRecord | undefined) {}
+  constructor(
+    private readonly recordOf: (scope: string, key: string) => LaneRecord | undefined,
+    private readonly recordOfEntry: (entry: Entry) => LaneRecord | undefined,
+  ) {}
 
   get size(): number {
     return this.active.size;
@@ -47,21 +50,14 @@ export class Lanes {
   /** The lane of a key; one that is not in memory is read from the log or begun. */
   open(scope: string, key: string): Lane {
     const id = scopedKey('', scope, key);
-    const known = this.active.get(id);
-    if (known) return known;
-    const lane: Lane = {
-      id,
-      scope,
-      key,
-      turn: 'free',
-      record: this.recordOf(scope, key),
-      view: undefined,
-      waiting: undefined,
-      appending: 0,
-      links: undefined,
-    };
-    this.active.set(id, lane);
-    return lane;
+    return this.active.get(id) ?? this.begin(id, scope, key, this.recordOf(scope, key));
+  }
+
+  /** The lane of an entry that was just read. */
+  openOf(entry: Entry): Lane {
+    const { scope, key } = entry.write;
+    const id = scopedKey('', scope, key);
+    return this.active.get(id) ?? this.begin(id, scope, key, this.recordOfEntry(entry));
   }
 
   /** The lane, if anything is pending or under way in it. */
@@ -88,5 +84,21 @@ export class Lanes {
   /** Forgets what memory has of a lane, after the disk refused it. */
   discard(lane: Lane): void {
     this.active.delete(lane.id);
+  }
+
+  private begin(id: string, scope: string, key: string, record: LaneRecord | undefined): Lane {
+    const lane: Lane = {
+      id,
+      scope,
+      key,
+      turn: 'free',
+      record,
+      view: undefined,
+      waiting: undefined,
+      appending: 0,
+      links: undefined,
+    };
+    this.active.set(id, lane);
+    return lane;
   }
 }

@@ -37,6 +37,8 @@ export interface Entry {
   write: LoggedWrite;
   /** It had been sent and not answered when it was logged. */
   sent: boolean;
+  /** It was the first in its lane, with nothing to wait for: as long as it is in the log, it is the lane's head. */
+  isAlone: boolean;
   /** For a write of which reading cannot tell: what the key held before, and what it would hold after. */
   expected?: { before: View; after: View };
   /** Size of its record. */
@@ -84,6 +86,7 @@ interface Head {
   k: string;
   t: number;
   x?: 1;
+  o?: 1;
   b?: string | null | 0;
   a?: string | null | 0;
   m?: string;
@@ -94,10 +97,17 @@ interface Head {
 const LENGTH_BYTES = 4;
 
 /** The body of an entry's record: `length of the head (4 bytes) | head (JSON) | input as received (JSON)`. */
-export function encodeEntry({ acceptedAt, write, sent, expected }: Omit<Entry, 'seq' | 'bytes'>): Buffer {
+export function encodeEntry({
+  acceptedAt,
+  write,
+  sent,
+  isAlone,
+  expected,
+}: Omit<Entry, 'seq' | 'bytes'>): Buffer {
   const { functionId, scope, key, payload, metadata, traceparent, baggage } = write;
   const head: Head = { f: functionId, s: scope, k: key, t: acceptedAt };
   if (sent) head.x = 1;
+  if (isAlone) head.o = 1;
   if (expected) {
     head.b = packView(expected.before);
     head.a = packView(expected.after);
@@ -126,7 +136,14 @@ export function decodeEntry(seq: number, body: Buffer): Entry {
     head.p,
     head.g,
   );
-  const entry: Entry = { seq, acceptedAt: head.t, write, sent: head.x === 1, bytes: body.length };
+  const entry: Entry = {
+    seq,
+    acceptedAt: head.t,
+    write,
+    sent: head.x === 1,
+    isAlone: head.o === 1,
+    bytes: body.length,
+  };
   if (head.a !== undefined) entry.expected = { before: unpackView(head.b), after: unpackView(head.a) };
   return entry;
 }

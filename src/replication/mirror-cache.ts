@@ -20,8 +20,8 @@ export interface MirrorEntry {
   stored: Known | undefined;
   storedAt: number;
   storedBytes: number | undefined;
-  /** Until then somebody else's batch with it may be on its way. */
-  heldUntil: number;
+  /** Batches of others that it is in, on their way to the disk. */
+  riding: number;
   /** Waiting to be written, or on its way. */
   waiting: boolean;
   writing: boolean;
@@ -40,7 +40,7 @@ export function newEntry(id: string): MirrorEntry {
     stored: undefined,
     storedAt: 0,
     storedBytes: undefined,
-    heldUntil: 0,
+    riding: 0,
     waiting: false,
     writing: false,
     used: false,
@@ -87,7 +87,7 @@ export class MirrorCache {
     // An entry put back comes round again at the end, then without its second chance.
     for (const entry of this.entries.values()) {
       if (this.bytes <= this.maxBytes * FULL_ENOUGH) return;
-      if (entry.waiting || entry.writing || !entry.known) continue;
+      if (entry.waiting || entry.writing || entry.riding > 0 || !entry.known) continue;
       if (entry.used && entry.cost <= this.maxBytes / LARGE_PART) this.putBack(entry);
       else this.remove(entry);
     }

@@ -1,6 +1,6 @@
 import type { DamageReport } from '../storage/damage.js';
 import type { Database } from '../storage/database.js';
-import { GroupCommit, type Schedule, type WriteOp } from '../storage/group-commit.js';
+import type { GroupCommit, Schedule, WriteOp } from '../storage/group-commit.js';
 import { openRecord, sealRecord } from '../storage/record.js';
 import type { Range } from '../storage/scoped-keys.js';
 import { MirrorCache, type MirrorEntry, newEntry } from './mirror-cache.js';
@@ -12,11 +12,6 @@ import type { Known } from './view.js';
 const GATHER_MS = 20;
 /** An unchanged value is written again, for its age, at most this often. */
 const REWRITE_MS = 1000;
-/** How long a record that is in somebody else's batch is left to that batch, which may still be on its way. */
-const HOLD_MS = 2000;
-const HELD_LOOK_MS = 500;
-/** A power cut may take what is younger; the mirror may always know less. */
-const SYNC_MS = 10_000;
 const CACHE_BYTES = 16 * 2 ** 20;
 /** Values written in one batch: making it keeps the event loop from other work. */
 const PORTION = 1000;
@@ -29,6 +24,8 @@ const REST = 0.01;
 
 export interface MirrorStoreOptions {
   database: Database;
+  /** Writes in the order of all that is written to the database. */
+  commits: Pick<GroupCommit, 'commitLater'>;
   damage: DamageReport;
   maxBytes: number;
   now: () => number;
@@ -64,7 +61,7 @@ export class MirrorStore {
   private readonly cache: MirrorCache;
   private readonly waiting = new Set<MirrorEntry>();
   private inBatch: MirrorEntry[] = [];
-  private readonly commits: GroupCommit;
+  private riders: MirrorEntry[] | undefined;
   private stamps = 0;
   private bookmark: Bookmark = { bytes: 0, clean: true };
   private callOff: (() => void) | undefined;
@@ -82,7 +79,6 @@ export class MirrorStore {
 
   constructor(private readonly options: MirrorStoreOptions) {
     this.cache = new MirrorCache(options.cacheBytes ?? CACHE_BYTES);
-    this.commits = new GroupCommit(options.database, { sync: SYNC_MS, schedule: options.schedule });
     this.readBookmark();
     this.counting = this.recount().catch(() => undefined); // what cannot be read will be noticed by whoever needs it
   }
@@ -118,13 +114,14 @@ export class MirrorStore {
     return true;
   }
 
-  /** The same, for a record that is written by somebody else, who commits `batch` at once. */
+  /** The same, for a record that goes into somebody else's `batch`, which is committed at once. */
   learnIn(batch: WriteOp[], id: string, known: Known, epoch: string | undefined): void {
-    const entry = this.entryToHold(id);
+    const entry = this.entryInBatch(id);
     entry.known = known;
     entry.epoch = epoch;
     this.putRecord(batch, entry, known);
-    this.hold(entry);
+    this.cache.measure(entry);
+    this.cache.makeRoom();
   }
 
   forget(id: string): void {
@@ -134,10 +131,9 @@ export class MirrorStore {
   }
 
   forgetIn(batch: WriteOp[], id: string): void {
-    const entry = this.entryToHold(id);
+    const entry = this.entryInBatch(id);
     entry.known = undefined;
     this.deleteRecord(batch, entry);
-    this.hold(entry);
   }
 
   /** What is known in a scope's range; undefined: that is more than `limit` records. */
@@ -160,13 +156,13 @@ export class MirrorStore {
     }
   }
 
-  /** Writes what was learnt so far, except what is in somebody else's hands. */
+  /** Writes what was learnt so far. */
   async flush(): Promise<void> {
     await this.writing;
     await this.write();
   }
 
-  /** Writes everything; whoever commits batches of their own must have done so. */
+  /** Writes everything. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.callOff?.();
@@ -174,10 +170,7 @@ export class MirrorStore {
     await this.flush();
     if (this.failed) return;
     this.bookmark.clean = true;
-    await this.commits
-      .commit([this.bookmarkRecord()])
-      .then(() => this.commits.close())
-      .catch(() => this.fail());
+    await this.options.commits.commitLater([this.bookmarkRecord()]).catch(() => this.fail());
   }
 
   /** Counts the records anew if the last run ended in a crash, which may have taken the count with it. */
@@ -201,10 +194,40 @@ export class MirrorStore {
     return stamp < this.cache.lostStamp ? undefined : this.added(id);
   }
 
-  private entryToHold(id: string): MirrorEntry {
+  /** Whatever was waiting to be written is written with the batch. */
+  private entryInBatch(id: string): MirrorEntry {
     const entry = this.cache.find(id) ?? this.added(id);
     entry.storedBytes ??= sizeOf(id, this.options.database.read(id));
+    entry.stamp = this.asking();
+    entry.used = true;
+    entry.waiting = false;
+    this.waiting.delete(entry);
+    this.ride(entry);
     return entry;
+  }
+
+  /** Until the batch is written only memory has the entry. All batches of one turn of the event loop share a look. */
+  private ride(entry: MirrorEntry): void {
+    entry.riding += 1;
+    if (this.riders) {
+      this.riders.push(entry);
+      return;
+    }
+    const riders = [entry];
+    this.riders = riders;
+    queueMicrotask(() => {
+      this.riders = undefined;
+    });
+    const arrive = () => {
+      for (const rider of riders) this.arrived(rider);
+    };
+    this.options.commits.commitLater([]).then(arrive, arrive);
+  }
+
+  private arrived(entry: MirrorEntry): void {
+    entry.riding -= 1;
+    const isForgotten = !entry.known && entry.riding === 0 && !entry.waiting && !entry.writing;
+    if (isForgotten && !this.failed) this.cache.remove(entry);
   }
 
   private added(id: string): MirrorEntry {
@@ -217,29 +240,16 @@ export class MirrorStore {
     entry.at = this.options.now();
     entry.stamp = stamp;
     entry.used = true;
-    this.wait(entry, GATHER_MS);
+    this.wait(entry);
   }
 
-  /** Leaves a record to somebody else's batch for a while; then it is written if anything else was learnt meanwhile. */
-  private hold(entry: MirrorEntry): void {
-    entry.stamp = this.asking();
-    entry.used = true;
-    entry.heldUntil = this.options.now() + HOLD_MS;
-    if (entry.writing) {
-      // Nobody knows which of the two comes last.
-      entry.stored = undefined;
-      entry.storedBytes = undefined;
-    }
-    this.wait(entry, HELD_LOOK_MS);
-  }
-
-  private wait(entry: MirrorEntry, ms: number): void {
+  private wait(entry: MirrorEntry): void {
     if (!entry.waiting) {
       entry.waiting = true;
       this.waiting.add(entry);
     }
     if (this.failed) this.settleUnwritten();
-    else this.callOff ??= this.options.schedule(this.wake, ms);
+    else this.callOff ??= this.options.schedule(this.wake, GATHER_MS);
   }
 
   private load(id: string): MirrorEntry | undefined {
@@ -269,7 +279,7 @@ export class MirrorStore {
     this.writing ??= this.writeWaiting().finally(() => {
       this.writing = undefined;
       const isDue = !this.failed && !this.stopping && this.waiting.size > 0;
-      if (isDue) this.callOff ??= this.options.schedule(this.wake, HELD_LOOK_MS);
+      if (isDue) this.callOff ??= this.options.schedule(this.wake, GATHER_MS);
       this.sweepIfFull();
     });
     return this.writing;
@@ -287,11 +297,11 @@ export class MirrorStore {
     try {
       await this.lookUpSizes(due);
       const batch: WriteOp[] = [];
-      for (const entry of due) if (this.isDue(entry)) this.take(entry, batch);
+      for (const entry of due) if (entry.waiting) this.take(entry, batch);
       if (batch.length > 0) {
         this.bookmark.clean = false;
         batch.push(this.bookmarkRecord());
-        await this.commits.commit(batch);
+        await this.options.commits.commitLater(batch);
       }
     } catch {
       this.fail();
@@ -304,17 +314,12 @@ export class MirrorStore {
 
   /** What has waited longest. A list and its changes make sense only together, so they are never portioned. */
   private nextPortion(): MirrorEntry[] {
-    const due = [...this.waiting].filter((entry) => this.isDue(entry));
     let values = 0;
-    return due.filter(({ id }) => {
+    return [...this.waiting].filter(({ id }) => {
       if (!id.startsWith(VALUES)) return true;
       values += 1;
       return values <= PORTION;
     });
-  }
-
-  private isDue(entry: MirrorEntry): boolean {
-    return this.stopping || entry.heldUntil <= this.options.now();
   }
 
   private async lookUpSizes(entries: readonly MirrorEntry[]): Promise<void> {
@@ -330,7 +335,6 @@ export class MirrorStore {
   private take(entry: MirrorEntry, batch: WriteOp[]): void {
     this.waiting.delete(entry);
     entry.waiting = false;
-    entry.heldUntil = 0;
     this.inBatch.push(entry);
     entry.writing = true;
     if (!entry.known) {
@@ -366,7 +370,7 @@ export class MirrorStore {
 
   private wasWritten(entry: MirrorEntry): void {
     entry.writing = false;
-    if (!entry.known && !entry.waiting && !this.failed) this.cache.remove(entry);
+    if (!entry.known && !entry.waiting && entry.riding === 0 && !this.failed) this.cache.remove(entry);
   }
 
   /** After a failed write, memory alone tells what was forgotten; the rest may be read from the disk, older. */
@@ -431,7 +435,8 @@ export class MirrorStore {
 
   private evict({ id, bytes }: ChunkRow): boolean {
     const cached = this.cache.find(id);
-    if (cached?.waiting || cached?.writing || !this.options.evict(id)) return false;
+    if (cached?.waiting || cached?.writing || (cached?.riding ?? 0) > 0 || !this.options.evict(id))
+      return false;
     const forgotten = this.cache.find(id);
     if (forgotten) forgotten.storedBytes ??= bytes; // saves looking it up
     return true;

@@ -1,7 +1,7 @@
 /** The last known values of the remote (promises: unknown-is-not-absent). */
 import type { DamageReport } from '../storage/damage.js';
 import type { Database } from '../storage/database.js';
-import type { Schedule, WriteOp } from '../storage/group-commit.js';
+import type { GroupCommit, Schedule, WriteOp } from '../storage/group-commit.js';
 import { rangeOfScope } from '../storage/scoped-keys.js';
 import { nameOf, VALUES, valueId } from './mirror-layout.js';
 import { MirrorStore, type Remembered } from './mirror-store.js';
@@ -13,6 +13,8 @@ const MOST_KEYS = 100_000;
 
 export interface MirrorOptions {
   database: Database;
+  /** Writes in the order of all that is written to the database. */
+  commits: Pick<GroupCommit, 'commitLater'>;
   damage: DamageReport;
   /** `limits.mirror_bytes`. */
   maxBytes: number;
@@ -37,7 +39,7 @@ export class Mirror {
 
   /** On a database that is open, and stays so until `stop` has resolved. */
   static async open(options: MirrorOptions): Promise<Mirror> {
-    const { database, damage, maxBytes, now, isNeeded, schedule = afterMs, cacheBytes } = options;
+    const { database, commits, damage, maxBytes, now, isNeeded, schedule = afterMs, cacheBytes } = options;
     const evict = (id: string): boolean => {
       const name = nameOf(id);
       if (name.kind === 'value') {
@@ -50,7 +52,7 @@ export class Mirror {
       scopes.drop(name.scope);
       return true;
     };
-    const store = new MirrorStore({ database, damage, maxBytes, now, schedule, cacheBytes, evict });
+    const store = new MirrorStore({ database, commits, damage, maxBytes, now, schedule, cacheBytes, evict });
     const scopes = await ScopeSnapshots.load(database, store, now);
     return new Mirror(store, scopes);
   }

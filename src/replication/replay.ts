@@ -104,7 +104,7 @@ export class Replay {
 
   /** What the remote said to a lane's head. */
   answered(lane: Lane, entry: Entry, answer: InvocationResult): void {
-    const outcome = outcomeOf(entry.write.input, answer);
+    const outcome = outcomeOf(entry.write.functionId, answer);
     switch (outcome.kind) {
       case 'applied':
         this.applied(lane, entry, outcome.result);
@@ -195,7 +195,7 @@ export class Replay {
 
   /** An entry of the log, seen for the first time in this run. */
   private meet(entry: Entry): void {
-    const lane = this.lanes.open(entry.write.scope, entry.write.key);
+    const lane = this.lanes.openOf(entry);
     // One that is not its lane's head has its turn after those before it; one whose lane is gone is settled.
     if (lane.turn !== 'free' || lane.record?.head !== entry.seq) {
       this.lanes.release(lane);

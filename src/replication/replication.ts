@@ -82,8 +82,7 @@ export class Replication implements Service {
   }
 
   async start(): Promise<void> {
-    const { receipts, log, space } = this.parts;
-    await receipts.prune(log.book.next);
+    const { space } = this.parts;
     await space.start();
     await this.lookAround();
     this.tick ??= setInterval(() => void this.lookAround(), TICK_MS).unref();
@@ -134,10 +133,11 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
     ground;
   const rules = new ScopeRules(config.scopes);
   const log = new WriteAheadLog(database, logger);
-  const lanes = new Lanes(log.laneRecord);
+  const lanes = new Lanes(log.laneRecord, (entry) => log.laneRecordOf(entry));
   const remote = new RemoteSide(link, traits, ground.earlierWorkerId);
   const mirror = await Mirror.open({
     database,
+    commits: log,
     damage: log.damage,
     maxBytes: config.limits.mirrorBytes,
     now: clock.now,
@@ -157,6 +157,8 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
     baggage: call.baggage,
   });
   const receipts = new Receipts(database, gatewayId);
+  await receipts.load();
+  log.writeAlong(() => receipts.closing());
   const quarantine = new Quarantine(database, (seq) => receipts.nameOf(seq));
   const endings = new Endings(log, witness, receipts, quarantine, clock.now, logger);
   const barrier = new Barrier(database, log, endings);
@@ -247,7 +249,7 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
       misses: reader.misses,
     }),
   });
-  return { log, space, receipts, breaker, witness, acceptance, replay, writer, reader, controlRoom };
+  return { log, space, breaker, witness, acceptance, replay, writer, reader, controlRoom };
 }
 
 /** What is known is of one connection's time; what is fresh, of one subscription's. */

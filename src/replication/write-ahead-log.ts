@@ -61,6 +61,7 @@ export class WriteAheadLog {
   private readonly sentBefore: number;
   private setAside: Promise<void> | undefined;
   private acknowledgedUpTo: () => number = () => 0;
+  private closing: () => WriteOp[] = () => [];
 
   /** @throws GatewayError `GATEWAY_STORAGE` when the book is damaged. */
   constructor(
@@ -72,7 +73,10 @@ export class WriteAheadLog {
       this.read<Book>(BOOK_KEY, 'the book of the log', (body) => JSON.parse(body.toString())) ?? newBook();
     this.firstOfThisRun = this.book.next;
     this.sentBefore = this.book.sentUpTo;
-    this.writes = new GroupCommit(database, { sync: 'every-write', closing: () => [this.bookRecord()] });
+    this.writes = new GroupCommit(database, {
+      sync: 'every-write',
+      closing: () => [...this.closing(), this.bookRecord()],
+    });
   }
 
   /** Who knows how far the log is settled without a gap. */
@@ -92,6 +96,14 @@ export class WriteAheadLog {
     if (this.book.entries === 0) return undefined;
     return this.read(scopedKey(LANES, scope, key), 'a lane of the log', decodeLane);
   };
+
+  /** The lane of an entry just read: mostly it is alone in it, and that can be told without reading the lane. */
+  laneRecordOf({ seq, isAlone, write }: Entry): LaneRecord | undefined {
+    const isStillAlone = isAlone && this.database.read(nextKey(seq)) === undefined;
+    return isStillAlone
+      ? { count: 1, head: seq, last: seq, fenceFirst: false }
+      : this.laneRecord(write.scope, write.key);
+  }
 
   /** @throws GatewayError `GATEWAY_STORAGE` for a damaged entry. */
   entry(seq: number): Entry | undefined {
@@ -116,9 +128,9 @@ export class WriteAheadLog {
     const seq = book.next;
     book.next += 1;
     const logged = LoggedWrite.of(write);
-    const fields = expected
-      ? { acceptedAt, write: logged, sent, expected }
-      : { acceptedAt, write: logged, sent };
+    const isAlone = !lane.record && lane.turn !== 'unclear';
+    const plain = { acceptedAt, write: logged, sent, isAlone };
+    const fields = expected ? { ...plain, expected } : plain;
     const body = encodeEntry(fields);
     const operations = [put(entryKey(seq), body)];
     const { record } = lane;
@@ -204,6 +216,16 @@ export class WriteAheadLog {
 
   commit(operations: readonly WriteOp[]): Promise<void> {
     return this.writes.commit(operations);
+  }
+
+  /** In order with the log's own writes; a power cut may take it. */
+  commitLater(operations: readonly WriteOp[]): Promise<void> {
+    return this.writes.commitLater(operations);
+  }
+
+  /** What is written with each group, beside the book: asked when the group is complete. */
+  writeAlong(closing: () => WriteOp[]): void {
+    this.closing = closing;
   }
 
   close(): Promise<void> {

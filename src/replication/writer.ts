@@ -282,7 +282,7 @@ export class Writer {
 
   private learnFrom({ input }: Write, answer: InvocationResult): void {
     const { scope, key } = input;
-    const outcome = outcomeOf(input, answer);
+    const outcome = outcomeOf(input.functionId, answer);
     if (outcome.kind === 'unclear') this.witness.forget(scope, key);
     if (outcome.kind !== 'applied') return;
     const after = afterIn(input, outcome.result);

@@ -40,14 +40,28 @@ export class GroupCommit {
    * Resolves when they survive the death of the process and, under `every-write`, a power cut.
    * @throws GatewayError `GATEWAY_STORAGE` when writing failed, now or earlier. A failed write may be there after a restart.
    */
-  async commit(operations: readonly WriteOp[]): Promise<void> {
+  commit(operations: readonly WriteOp[]): Promise<void> {
+    return this.add(operations, this.options.sync === 'every-write');
+  }
+
+  /**
+   * The same for what a power cut may take: in order with the other commits, and on the disk together with the next
+   * of them. Resolves when it survives the death of the process.
+   * @throws GatewayError `GATEWAY_STORAGE` as `commit` does.
+   */
+  commitLater(operations: readonly WriteOp[]): Promise<void> {
+    return this.add(operations, false);
+  }
+
+  private async add(operations: readonly WriteOp[], isUrgent: boolean): Promise<void> {
     this.refuseIfOver();
     this.forming ??= newGroup();
-    const { written } = this.forming;
-    for (const operation of operations) this.forming.operations.push(operation);
+    const { forming } = this;
+    if (isUrgent) forming.isUrgent = true;
+    for (const operation of operations) forming.operations.push(operation);
     // Not at once: all who write in this turn, most of them woken by one finished group, share the next.
     this.writing ??= Promise.resolve().then(() => this.writeGroups());
-    return written;
+    return forming.written;
   }
 
   /**
@@ -80,7 +94,7 @@ export class GroupCommit {
       try {
         if (this.database.writeFailure !== undefined) throw this.database.writeFailure;
         for (const operation of this.options.closing?.() ?? []) group.operations.push(operation);
-        await writeBatch(this.database.level, group.operations, this.options.sync === 'every-write');
+        await writeBatch(this.database.level, group.operations, group.isUrgent);
         this.syncLater();
         group.resolve();
       } catch (error) {
@@ -105,6 +119,8 @@ export class GroupCommit {
 }
 
 interface Group {
+  /** It is to be on the disk before it is answered. */
+  isUrgent: boolean;
   operations: WriteOp[];
   written: Promise<void>;
   resolve(): void;
@@ -118,7 +134,7 @@ function newGroup(): Group {
     resolve = yes;
     reject = no;
   });
-  return { operations: [], written, resolve, reject };
+  return { isUrgent: false, operations: [], written, resolve, reject };
 }
 
 /** Chained, because a batch from an array costs two to three times as much. */

@@ -2,10 +2,9 @@ import { describe, expect, it } from 'vitest';
 import type { InvocationResult } from '../../../src/protocol/messages.js';
 import { Payload } from '../../../src/protocol/payload.js';
 import { outcomeOf } from '../../../src/replication/answers.js';
-import type { WriteInput } from '../../../src/replication/write.js';
 
-const set: WriteInput = { functionId: 'state::set', scope: 's', key: 'k', value: 1 };
-const remove: WriteInput = { functionId: 'state::delete', scope: 's', key: 'k' };
+const set = 'state::set';
+const remove = 'state::delete';
 
 function answer(error?: { code: string; message?: string }): InvocationResult {
   const frame = { type: 'invocationresult', invocation_id: 'i', function_id: 'f' } as const;

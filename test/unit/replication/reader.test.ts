@@ -14,6 +14,7 @@ import type { ReadRules } from '../../../src/replication/reader-wishes.js';
 import { ABSENT, type Known, knownValue, UNKNOWN, type View } from '../../../src/replication/view.js';
 import { DamageReport } from '../../../src/storage/damage.js';
 import { Database } from '../../../src/storage/database.js';
+import { GroupCommit } from '../../../src/storage/group-commit.js';
 import { silentLogger } from '../../support/silent-logger.js';
 import { type TempDir, tempDir } from '../../support/temp-dir.js';
 
@@ -93,6 +94,8 @@ let freshness: Freshness;
 let rules: ReadRules;
 let now: number;
 let reader: Reader;
+/** The scopes whose changes the reader wants to be told of, as often as it says so. */
+let followed: string[];
 
 beforeEach(async () => {
   folder = await tempDir();
@@ -100,17 +103,26 @@ beforeEach(async () => {
   await database.open();
   now = 1_000_000;
   const damage = new DamageReport(silentLogger());
-  mirror = await Mirror.open({ database, damage, maxBytes: 2 ** 28, now: () => now, isNeeded: () => false });
+  mirror = await Mirror.open({
+    database,
+    commits: new GroupCommit(database, { sync: 'every-write' }),
+    damage,
+    maxBytes: 2 ** 28,
+    now: () => now,
+    isNeeded: () => false,
+  });
   remote = new FakeRemote();
   own = new FakeOwnWrites();
   freshness = new Freshness();
   rules = { consistency: 'remote', maxAgeMs: 0, staleIfError: true };
+  followed = [];
   const stamp = (metadata: Payload | undefined) => Payload.of({ stamped: metadata?.value ?? null });
   reader = new Reader({
     remote,
     mirror,
     own,
     freshness,
+    follow: (scope) => followed.push(scope),
     stamp,
     patienceMs: 2000,
     rulesFor: () => rules,
@@ -462,6 +474,15 @@ describe('Reader: consistency cache', () => {
     expect(await get({ with_meta: true })).toBe('{"value":1,"source":"mirror","age_ms":0,"pending":false}');
     expect(await get({ consistency: 'remote' })).toBe('1');
     expect(remote.calls).toHaveLength(2);
+  });
+
+  it('wants to be told of the changes of what it would serve, and of nothing else', async () => {
+    await get({ consistency: 'remote' });
+    expect(followed).toEqual([]);
+    await get();
+    expect(followed).toEqual(['s']);
+    await get(); // served
+    expect(followed).toEqual(['s']);
   });
 
   it('knows absent keys too', async () => {

@@ -4,6 +4,7 @@ import type { ScopeSnapshots } from '../../../src/replication/scope-snapshots.js
 import { ABSENT, type Known } from '../../../src/replication/view.js';
 import { DamageReport } from '../../../src/storage/damage.js';
 import { Database } from '../../../src/storage/database.js';
+import { GroupCommit } from '../../../src/storage/group-commit.js';
 import { silentLogger } from '../../support/silent-logger.js';
 import { type TempDir, tempDir } from '../../support/temp-dir.js';
 
@@ -30,7 +31,14 @@ afterEach(async () => {
 
 async function open(): Promise<void> {
   const damage = new DamageReport(silentLogger());
-  mirror = await Mirror.open({ database, damage, maxBytes: 2 ** 28, now: () => now, isNeeded: () => false });
+  mirror = await Mirror.open({
+    database,
+    commits: new GroupCommit(database, { sync: 'every-write' }),
+    damage,
+    maxBytes: 2 ** 28,
+    now: () => now,
+    isNeeded: () => false,
+  });
   scopes = mirror.scopes;
 }
 

@@ -27,7 +27,7 @@ function setOf(scope: string, key: string, value: number): Write {
 
 function begin(): void {
   log = new WriteAheadLog(database, silentLogger());
-  lanes = new Lanes(log.laneRecord);
+  lanes = new Lanes(log.laneRecord, (entry) => log.laneRecordOf(entry));
 }
 
 async function reopen(): Promise<void> {
