@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     silent: 'passed-only', // the SDKs print a lot
+    maxWorkers: '100%', // tests wait more than they compute; one core less would be one of two
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
       {

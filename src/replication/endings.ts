@@ -109,11 +109,14 @@ export class Endings {
     return put(seqKey(CONFLICTS, seq % CONFLICTS_KEPT), Buffer.from(JSON.stringify(record)));
   }
 
-  private async told(entry: Entry, written: Promise<void>): Promise<void> {
-    await written;
-    const tells = this.waiting.get(entry.seq);
-    if (!tells) return;
-    this.waiting.delete(entry.seq);
+  /** The log's promise is one for many writes, and stays so unless somebody waits for this one. */
+  private told({ seq }: Entry, written: Promise<void>): Promise<void> {
+    return this.waiting.has(seq) ? written.then(() => this.tell(seq)) : written;
+  }
+
+  private tell(seq: number): void {
+    const tells = this.waiting.get(seq) ?? [];
+    this.waiting.delete(seq);
     for (const tell of tells) tell();
   }
 }

@@ -62,6 +62,8 @@ export class MirrorStore {
   private readonly waiting = new Set<MirrorEntry>();
   private inBatch: MirrorEntry[] = [];
   private riders: MirrorEntry[] | undefined;
+  /** What was looked for last and is not on the disk: whoever asks what is known often settles a write next. */
+  private notThere: string | undefined;
   private stamps = 0;
   private bookmark: Bookmark = { bytes: 0, clean: true };
   private callOff: (() => void) | undefined;
@@ -197,7 +199,8 @@ export class MirrorStore {
   /** Whatever was waiting to be written is written with the batch. */
   private entryInBatch(id: string): MirrorEntry {
     const entry = this.cache.find(id) ?? this.added(id);
-    entry.storedBytes ??= sizeOf(id, this.options.database.read(id));
+    entry.storedBytes ??= id === this.notThere ? 0 : sizeOf(id, this.options.database.read(id));
+    this.notThere = undefined;
     entry.stamp = this.asking();
     entry.used = true;
     entry.waiting = false;
@@ -254,6 +257,7 @@ export class MirrorStore {
 
   private load(id: string): MirrorEntry | undefined {
     const record = this.options.database.read(id);
+    if (!record) this.notThere = id;
     const learnt = record && this.decode(id, record);
     if (!learnt) return undefined;
     const entry = this.added(id);

@@ -9,10 +9,18 @@ export interface PaceOptions {
   ratePerS: number;
 }
 
+/** A full window is refilled when this much of it is used, or so many ms later: frames that leave together cost less. */
+const REFILL_AT = 0.75;
+const REFILL_MS = 2;
+
 /** How much the replay may send now: its share of the link, and under the cap. Time is handed in. */
 export class Pace {
   private tokens: number;
   private filledAt: number;
+  /** When the window was last full, until it is refilled. */
+  private fullAt: number | undefined;
+  /** There is room, and it is left until there is more. */
+  private isHolding = false;
 
   constructor(
     private readonly options: PaceOptions,
@@ -24,7 +32,7 @@ export class Pace {
 
   /** Whether one more may be sent, with so many of ours and so many fresh calls in flight. */
   mayTake(now: number, inFlight: number, fresh: number): boolean {
-    return inFlight < this.windowBeside(fresh) && this.hasToken(now);
+    return this.hasRoom(now, inFlight, this.windowBeside(fresh)) && this.hasToken(now);
   }
 
   /** One was sent. */
@@ -32,10 +40,22 @@ export class Pace {
     this.tokens -= 1;
   }
 
-  /** Milliseconds until the cap lets another one through; 0 if it is not the cap that holds. */
+  /** Milliseconds until another one may go though nothing is answered; 0: it takes an answer. */
   waitMs(now: number): number {
-    if (this.hasToken(now)) return 0;
+    if (this.hasToken(now)) return this.isHolding ? REFILL_MS : 0;
     return Math.ceil(((1 - this.tokens) / this.options.ratePerS) * 1000);
+  }
+
+  private hasRoom(now: number, inFlight: number, window: number): boolean {
+    this.isHolding = false;
+    if (inFlight >= window) {
+      this.fullAt = now;
+      return false;
+    }
+    if (this.fullAt === undefined) return true;
+    this.isHolding = inFlight > window * REFILL_AT && now - this.fullAt < REFILL_MS;
+    if (!this.isHolding) this.fullAt = undefined;
+    return !this.isHolding;
   }
 
   private windowBeside(fresh: number): number {

@@ -56,6 +56,7 @@ export class Replay {
   private readonly startedAt: number;
   private pumping = false;
   private pausedUntil = 0;
+  private finishing: { ended: Promise<void>; lanes: Lane[] } | undefined;
   private callOffTimer: (() => void) | undefined;
   inFlight = 0;
   settling = 0;
@@ -141,6 +142,7 @@ export class Replay {
   async lift(lane: Lane): Promise<void> {
     if (lane.record?.fenceFirst) await this.log.clearFence(lane);
     this.proceed(lane);
+    this.wake();
   }
 
   /** Every entry up to here is settled. */
@@ -374,14 +376,31 @@ export class Replay {
     );
   }
 
+  /** Goes on once the batch is written, together with all other lanes of that batch. */
   private finish(lane: Lane, ended: Promise<void>): void {
-    this.proceedAfter(lane, ended).catch((error: unknown) => this.stuck(lane, error));
+    this.witness.writeEnded(lane.scope, lane.key);
+    if (this.finishing?.ended === ended) {
+      this.finishing.lanes.push(lane);
+      return;
+    }
+    const lanes = [lane];
+    this.finishing = { ended, lanes };
+    ended.then(
+      () => {
+        for (const finished of lanes) this.proceed(finished);
+        this.wake();
+      },
+      (error: unknown) => {
+        for (const finished of lanes) this.stuck(finished, error);
+      },
+    );
   }
 
   private async proceedAfter(lane: Lane, ended: Promise<void>): Promise<void> {
     this.witness.writeEnded(lane.scope, lane.key);
     await ended; // so that after a crash the next one is not taken for one that was never sent
     this.proceed(lane);
+    this.wake();
   }
 
   /** The next one of the lane, if it is on the disk; if not, the scanner will meet it. */
@@ -395,7 +414,6 @@ export class Replay {
       lane.turn = 'free';
       this.lanes.release(lane);
     }
-    this.wake();
   }
 
   /** Our own disk failed, or the gateway stops: the lane stays as the disk has it. */

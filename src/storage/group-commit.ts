@@ -53,8 +53,10 @@ export class GroupCommit {
     return this.add(operations, false);
   }
 
-  private async add(operations: readonly WriteOp[], isUrgent: boolean): Promise<void> {
-    this.refuseIfOver();
+  /** All of a group get the same promise: there may be thousands of them. */
+  private add(operations: readonly WriteOp[], isUrgent: boolean): Promise<void> {
+    const refusal = this.refusal();
+    if (refusal) return Promise.reject(refusal);
     this.forming ??= newGroup();
     const { forming } = this;
     if (isUrgent) forming.isUrgent = true;
@@ -81,10 +83,10 @@ export class GroupCommit {
     return this.flush();
   }
 
-  private refuseIfOver(): void {
-    if (this.database.writeFailure !== undefined) throw this.database.writeFailure;
-    if (!this.closed) return;
-    throw new GatewayError('GATEWAY_STORAGE', `The storage in ${this.database.folder} is closed.`);
+  private refusal(): GatewayError | undefined {
+    if (this.database.writeFailure !== undefined) return this.database.writeFailure;
+    if (!this.closed) return undefined;
+    return new GatewayError('GATEWAY_STORAGE', `The storage in ${this.database.folder} is closed.`);
   }
 
   private async writeGroups(): Promise<void> {

@@ -10,6 +10,8 @@ import { stopsAfterEach } from '../support/running.js';
 import { tempDir } from '../support/temp-dir.js';
 
 const stopLater = stopsAfterEach();
+/** A test meets no other gateway, whatever runs on this machine. */
+const START = ['start', '--admin-port', '0'];
 
 /** A folder that is gone when the test is over. */
 async function temporary(): Promise<string> {
@@ -42,7 +44,7 @@ describe('a gateway that stops', () => {
     [
       'an engine of its own',
       [],
-      /^iii-state-gateway \S+ is ready: workers connect to ws:\/\/127\.0\.0\.1:\d+; data folder: .*; state: on this machine, in \S+\n$/,
+      /^iii-state-gateway \S+ is ready: workers connect to ws:\/\/127\.0\.0\.1:\d+; data folder: .*; status and metrics: http:\/\/127\.0\.0\.1:\d+; state: on this machine, in \S+\n$/,
     ],
     [
       'before a remote that is away',
@@ -53,7 +55,7 @@ describe('a gateway that stops', () => {
     'has said one line as %s, also when the terminal and npm both pass Ctrl-C on',
     async (_, flags, line) => {
       const folder = await temporary();
-      const { code, out } = await runCommand(['start', '--port', '0', ...flags], folder, (child) => {
+      const { code, out } = await runCommand([...START, '--port', '0', ...flags], folder, (child) => {
         child.kill('SIGINT');
         child.kill('SIGINT');
       });
@@ -95,7 +97,7 @@ describe('a gateway that cannot start', () => {
   it('because its port is taken says so in one sentence, and leaves the other one alone', async () => {
     const running = stopLater(await startGateway());
     const worker = stopLater(await RawWorker.connect(running.url));
-    const args = ['start', '--port', String(running.port)];
+    const args = [...START, '--port', String(running.port)];
     const { code, out, err } = await runCommand(args, await temporary());
     expect(code).toBe(1);
     expect(out).toBe('');
@@ -106,7 +108,7 @@ describe('a gateway that cannot start', () => {
   it('lets go of what it had, so that the next start can be one', async () => {
     const running = await startGateway();
     const folder = await temporary();
-    const args = ['start', '--port', String(running.port)];
+    const args = [...START, '--port', String(running.port)];
     expect((await runCommand(args, folder)).code).toBe(1);
     await running.stop();
     expect((await runCommand(args, folder, (child) => child.kill('SIGTERM'))).code).toBe(0);

@@ -103,7 +103,7 @@ describe('gateways', () => {
   it('refuse themselves at start, as people type it', async () => {
     const folder = await tempDir();
     stopLater({ stop: () => folder.remove() });
-    const flags = ['--port', '49871', '--remote', 'ws://localhost:49871'];
+    const flags = ['--admin-port', '0', '--port', '49871', '--remote', 'ws://localhost:49871'];
     const { code, out, err } = await runCommand(['start', ...flags], folder.path);
     expect({ code, out }).toEqual({ code: 3, out: '' });
     expect(err).toMatch(/^.*own listener.*\n$/);
@@ -125,7 +125,8 @@ describe('gateways', () => {
     await expect.poll(() => gateway.log(), { timeout: 10_000 }).toContain('it is this gateway itself');
     const worker = await workerOf(gateway.url);
     expect((await worker.call('state::get', { scope: 's', key: 'k' }))['error']).toMatchObject({
-      code: 'GATEWAY_OFFLINE',
+      code: 'GATEWAY_OFFLINE_UNKNOWN',
+      message: expect.stringContaining('itself'),
     });
   });
 });

@@ -13,6 +13,8 @@ export interface FakeEngineOptions {
   greets?: boolean;
 }
 
+const OWN_QUESTIONS = /^(engine::|configuration::get$)/;
+
 /** Answers one call: the members of its result frame (`result` or `error`), or nothing for silence. */
 export type Reply = (call: Frame) => { result?: unknown; error?: unknown } | undefined;
 
@@ -47,6 +49,13 @@ export class FakeEngine extends FrameLog {
 
   get url(): string {
     return `ws://127.0.0.1:${this.port}`;
+  }
+
+  /** What workers called, in order: all calls but those that a gateway makes to learn about the engine. */
+  get callsOfWorkers(): Frame[] {
+    return this.frames.filter(
+      ({ type, function_id }) => type === 'invokefunction' && !OWN_QUESTIONS.test(String(function_id)),
+    );
   }
 
   /** From now on calls of this function get this reply. */

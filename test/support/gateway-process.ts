@@ -10,6 +10,8 @@ import { tempDir } from './temp-dir.js';
 const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 /** A gateway of a machine under load is slow to start, but not that slow. */
 const START_MS = 15_000;
+/** Any free one: of gateways side by side each would want the same. */
+const OWN_ADMIN_PORT = ['--admin-port', '0'];
 
 export interface GatewayProcess extends RunningGateway {
   /** The line it said when it was ready. */
@@ -37,7 +39,7 @@ export async function startCommand(
   { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
 ): Promise<GatewayProcess> {
   if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is not there; run "npm run build" first`);
-  const child = spawn(process.execPath, [COMMAND, 'start', ...flags], {
+  const child = spawn(process.execPath, [COMMAND, 'start', ...OWN_ADMIN_PORT, ...flags], {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { PATH: process.env['PATH'], ...env },

@@ -10,6 +10,18 @@ describe('the pace of the replay', () => {
     expect(pace.mayTake(0, 8, 0)).toBe(false);
   });
 
+  it('refills a full window a quarter at a time, or after two milliseconds', () => {
+    const pace = new Pace({ ...options, window: 100 }, 0);
+    expect(pace.mayTake(0, 100, 0)).toBe(false);
+    expect(pace.waitMs(0)).toBe(0); // it takes an answer
+    expect(pace.mayTake(0, 99, 0)).toBe(false);
+    expect(pace.waitMs(0)).toBe(2);
+    expect(pace.mayTake(0, 75, 0)).toBe(true);
+    expect(pace.mayTake(0, 99, 0)).toBe(true);
+    expect(pace.mayTake(1, 100, 0)).toBe(false);
+    expect(pace.mayTake(3, 99, 0)).toBe(true);
+  });
+
   it('takes its share of the link beside fresh calls, and one at least', () => {
     const pace = new Pace(options, 0);
     expect(pace.mayTake(0, 4, 1)).toBe(true);
