@@ -8,6 +8,7 @@ import { GatewayError } from './errors.js';
 import { type Service, startAll } from './lifecycle.js';
 import { Listener } from './listener/listener.js';
 import type { Logger } from './logger.js';
+import type { Json } from './protocol/json.js';
 import { type Interest, StateTriggers } from './relay/state-triggers.js';
 import { Breaker } from './remote/breaker.js';
 import { Feed } from './remote/feed.js';
@@ -19,6 +20,7 @@ import { TraitsOfRemote } from './remote/traits.js';
 import { systemClock } from './replication/clock.js';
 import { Replication } from './replication/replication.js';
 import { Channels } from './router/channels.js';
+import { offerConfiguration } from './router/configuration.js';
 import { offerEngineEvents } from './router/engine-events.js';
 import { offerEngineFunctions } from './router/engine-functions.js';
 import { offerPubSub } from './router/pubsub.js';
@@ -182,6 +184,7 @@ function createState(
   { config, context, passage }: Ground,
 ): Service[] {
   if (config.state.adapter === 'none') return [];
+  offerConfiguration(router, new Map([['iii-state', stateEntry(config.state)]]));
   const adapter = createAdapter(config.state, remote, { config, context });
   const { maxValueBytes, triggersEnabled } = config.state;
   const module = new StateModule(adapter, { passage, maxValueBytes, maxCallBytes: config.limits.frameBytes });
@@ -196,6 +199,11 @@ function createState(
     remote?.feed.on('change', (change) => triggers.tell(change));
   }
   return [adapter];
+}
+
+/** What an engine's own entry for State would say; a custom adapter promises nothing that we know of. */
+function stateEntry({ adapter, triggersEnabled }: Exclude<StateConfig, { adapter: 'none' }>): Json {
+  return { adapter: { name: adapter }, triggers_enabled: triggersEnabled };
 }
 
 function createAdapter(
