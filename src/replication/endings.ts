@@ -21,6 +21,8 @@ export interface KnownValues {
 /** The ways in which a logged write leaves the log, each one batch: its receipt, its key's value, its count. */
 export class Endings {
   private readonly waiting = new Map<number, (() => void)[]>();
+  /** The writes that leave the log with the batch that is forming. */
+  private leaving: { written: Promise<void>; seqs: number[] } | undefined;
 
   constructor(
     private readonly log: WriteAheadLog,
@@ -109,13 +111,26 @@ export class Endings {
     return put(seqKey(CONFLICTS, seq % CONFLICTS_KEPT), Buffer.from(JSON.stringify(record)));
   }
 
-  /** The log's promise is one for many writes, and stays so unless somebody waits for this one. */
+  /** Who waits is told once the batch is written; the log's promise is one for many writes, and so is the look. */
   private told({ seq }: Entry, written: Promise<void>): Promise<void> {
-    return this.waiting.has(seq) ? written.then(() => this.tell(seq)) : written;
+    if (this.leaving?.written === written) {
+      this.leaving.seqs.push(seq);
+      return written;
+    }
+    const seqs = [seq];
+    this.leaving = { written, seqs };
+    written.then(
+      () => {
+        for (const settled of seqs) this.tell(settled);
+      },
+      () => undefined, // whoever settles them hears of it
+    );
+    return written;
   }
 
   private tell(seq: number): void {
-    const tells = this.waiting.get(seq) ?? [];
+    const tells = this.waiting.get(seq);
+    if (!tells) return;
     this.waiting.delete(seq);
     for (const tell of tells) tell();
   }

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Config } from '../config/config.js';
 import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
@@ -78,6 +79,7 @@ export class Replication implements Service {
   /** Reads what the log holds; nothing is sent before `start`. @throws GatewayError `GATEWAY_STORAGE`. */
   static async open(ground: ReplicationGround): Promise<Replication> {
     const stopping = new AbortController();
+    setMaxListeners(0, stopping.signal); // every write that is being settled listens
     return new Replication(await build(ground, stopping.signal), ground.clock, stopping);
   }
 
