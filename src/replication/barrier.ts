@@ -39,13 +39,14 @@ export class Barrier {
   settled(seq: number, deadline: AbortSignal): Promise<void> {
     if (!this.log.entry(seq)) return Promise.resolve();
     return new Promise((resolve) => {
-      const callOff = this.endings.whenSettled(seq, resolve);
-      const giveUp = () => {
+      const done = () => {
         callOff();
+        deadline.removeEventListener('abort', done);
         resolve();
       };
-      if (deadline.aborted) giveUp();
-      else deadline.addEventListener('abort', giveUp, { once: true });
+      const callOff = this.endings.whenSettled(seq, done);
+      deadline.addEventListener('abort', done);
+      if (deadline.aborted) done();
     });
   }
 
