@@ -34,9 +34,16 @@ export interface Lane {
   links: Map<number, number> | undefined;
 }
 
+/** Lanes in which nothing is under way, and which are kept at hand all the same: offline, keys are written again. */
+const MOST_RESTING = 4096;
+/** A larger value is read from the log again when it is needed. */
+const LARGE_TEXT = 4096;
+
 /** The lanes that are in memory, by key. */
 export class Lanes {
   private readonly active = new Map<string, Lane>();
+  /** By the time of their last use. */
+  private readonly resting = new Map<string, Lane>();
 
   constructor(
     private readonly recordOf: (scope: string, key: string) => LaneRecord | undefined,
@@ -50,40 +57,62 @@ export class Lanes {
   /** The lane of a key; one that is not in memory is read from the log or begun. */
   open(scope: string, key: string): Lane {
     const id = scopedKey('', scope, key);
-    return this.active.get(id) ?? this.begin(id, scope, key, this.recordOf(scope, key));
+    return this.active.get(id) ?? this.wake(id) ?? this.begin(id, scope, key, this.recordOf(scope, key));
   }
 
   /** The lane of an entry that was just read. */
   openOf(entry: Entry): Lane {
     const { scope, key } = entry.write;
     const id = scopedKey('', scope, key);
-    return this.active.get(id) ?? this.begin(id, scope, key, this.recordOfEntry(entry));
+    return this.active.get(id) ?? this.wake(id) ?? this.begin(id, scope, key, this.recordOfEntry(entry));
   }
 
   /** The lane, if anything is pending or under way in it. */
   find(scope: string, key: string): Lane | undefined {
-    const lane = this.active.get(scopedKey('', scope, key));
+    const id = scopedKey('', scope, key);
+    const lane = this.active.get(id) ?? this.wake(id);
     return lane ?? (this.recordOf(scope, key) ? this.open(scope, key) : undefined);
   }
 
   /** Whether a write to the key is under way or in the log. */
   isBusy(scope: string, key: string): boolean {
-    const lane = this.active.get(scopedKey('', scope, key));
+    const id = scopedKey('', scope, key);
+    const lane = this.active.get(id) ?? this.resting.get(id);
     return lane ? lane.turn !== 'free' || lane.record !== undefined : this.recordOf(scope, key) !== undefined;
   }
 
-  inMemory(): Iterable<Lane> {
+  /** Those in which something is under way. */
+  underWay(): Iterable<Lane> {
     return this.active.values();
   }
 
-  /** Forgets a lane in which nothing is under way: whatever it holds is on the disk. */
+  /** Lets go of a lane in which nothing is under way: whatever it holds is on the disk. */
   release(lane: Lane): void {
-    if (lane.turn === 'free' && lane.appending === 0 && !lane.waiting?.length) this.active.delete(lane.id);
+    if (lane.turn !== 'free' || lane.appending > 0 || lane.waiting?.length) return;
+    this.active.delete(lane.id);
+    if (lane.record) this.rest(lane);
   }
 
   /** Forgets what memory has of a lane, after the disk refused it. */
   discard(lane: Lane): void {
     this.active.delete(lane.id);
+    this.resting.delete(lane.id);
+  }
+
+  private rest(lane: Lane): void {
+    if (lane.view?.kind === 'value' && lane.view.text.length > LARGE_TEXT) lane.view = undefined;
+    this.resting.set(lane.id, lane);
+    if (this.resting.size <= MOST_RESTING) return;
+    const [longest] = this.resting.keys();
+    if (longest !== undefined) this.resting.delete(longest);
+  }
+
+  private wake(id: string): Lane | undefined {
+    const lane = this.resting.get(id);
+    if (!lane) return undefined;
+    this.resting.delete(id);
+    this.active.set(id, lane);
+    return lane;
   }
 
   private begin(id: string, scope: string, key: string, record: LaneRecord | undefined): Lane {

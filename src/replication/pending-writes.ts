@@ -47,7 +47,7 @@ export class PendingWrites implements OwnWrites {
   async pendingScopes(): Promise<Set<string>> {
     const scopes = new Set<string>();
     if (this.log.isEmpty) return scopes;
-    const pending = [...this.lanes.inMemory()].filter(({ record }) => record);
+    const pending = [...this.lanes.underWay()].filter(({ record }) => record);
     for (const { scope, key } of pending) if (this.leavesValue(scope, key)) scopes.add(scope);
     const iterator = this.database.level.keys(rangeOfSpace(LANES));
     try {
@@ -68,7 +68,7 @@ export class PendingWrites implements OwnWrites {
   }
 
   private underWay(scope: string): Lane[] {
-    return [...this.lanes.inMemory()].filter((lane) => lane.scope === scope && lane.record);
+    return [...this.lanes.underWay()].filter((lane) => lane.scope === scope && lane.record);
   }
 
   private leavesValue(scope: string, key: string): boolean {

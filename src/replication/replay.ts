@@ -148,7 +148,7 @@ export class Replay {
   /** Every entry up to here is settled. */
   private settledUpTo(): number {
     let upTo = this.scanner.cursor;
-    for (const { record } of this.lanes.inMemory()) {
+    for (const { record } of this.lanes.underWay()) {
       if (record && record.head <= upTo) upTo = record.head - 1;
     }
     return upTo;
