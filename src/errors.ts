@@ -18,10 +18,6 @@ export type GatewayCode =
   | 'GATEWAY_OUTCOME_UNKNOWN'
   /** The write could not be accepted, because the log is at a limit; the message says when to try again. */
   | 'GATEWAY_BACKLOG_FULL'
-  /** An earlier write to the key waits for an operator. */
-  | 'GATEWAY_KEY_HELD'
-  /** The accepted write grew too old before it could be sent; it stands in its receipt. */
-  | 'GATEWAY_EXPIRED'
   /** There is no such receipt or quarantine entry. */
   | 'GATEWAY_NOT_FOUND'
   /** The caller has no right to it. */

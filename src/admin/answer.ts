@@ -28,7 +28,6 @@ const STATUS_OF: Readonly<Record<string, number>> = {
   deserialization_error: 400,
   GATEWAY_FORBIDDEN: 403,
   GATEWAY_NOT_FOUND: 404,
-  GATEWAY_KEY_HELD: 409,
   GATEWAY_TOO_LARGE: 413,
   GATEWAY_BACKLOG_FULL: 503,
   GATEWAY_OFFLINE: 503,

@@ -98,6 +98,12 @@ export const replicationMetrics: readonly MetricRow<ReplicationStatus>[] = [
     read: ({ log }) => flag(log.accepting),
   },
   {
+    name: 'damaged_records',
+    kind: 'gauge',
+    help: 'Records of log and mirror that were met and cannot be read',
+    read: ({ log }) => log.damaged,
+  },
+  {
     name: 'writes',
     kind: 'gauge',
     help: 'Accepted writes by where they are; each is in exactly one state',

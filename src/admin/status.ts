@@ -68,6 +68,9 @@ function whatIsWrong({ link, breaker, log, quarantine }: ReplicationStatus): str
     reasons.push('the remote engine is connected but does not answer; calls to it are put off until it does');
   }
   if (!log.accepting) reasons.push(log.reason ?? 'the log takes no more writes');
+  if (log.damaged > 0) {
+    reasons.push(`${log.damaged} damaged records in the store: bring the data folder back from a copy`);
+  }
   const quarantined = Object.values(quarantine).reduce((sum, count) => sum + count, 0);
   if (quarantined > 0) reasons.push(`${quarantined} in quarantine: writes that wait for an operator`);
   return reasons;

@@ -65,6 +65,7 @@ export class ControlRoom implements Operator {
         limit_bytes: limits.bytes,
         accepting: !refusal,
         ...(refusal && { reason: refusal.message }),
+        damaged: log.damage.count,
       },
       writes: this.accounts(),
       conflicts_won: log.book.conflictsWon,
@@ -180,8 +181,8 @@ export class ControlRoom implements Operator {
       remote: address,
       ...(isOpen && { since: new Date(status.since).toISOString(), epoch: status.epoch }),
       epochs: remote.epochs,
-      adapter: remote.traits.current.adapter,
-      delivery: remote.fenceable ? 'exactly-once' : 'at-least-once',
+      adapter: remote.lastTraits.adapter,
+      delivery: remote.lastTraits.fenceable ? 'exactly-once' : 'at-least-once',
     };
   }
 }

@@ -62,8 +62,8 @@ export class MirrorStore {
   private readonly waiting = new Set<MirrorEntry>();
   private inBatch: MirrorEntry[] = [];
   private riders: MirrorEntry[] | undefined;
-  /** What was looked for last and is not on the disk: whoever asks what is known often settles a write next. */
-  private notThere: string | undefined;
+  /** What was looked at last, and its size: whoever asks what is known often settles a write to it next. */
+  private seen: { id: string; bytes: number } | undefined;
   private stamps = 0;
   private bookmark: Bookmark = { bytes: 0, clean: true };
   private callOff: (() => void) | undefined;
@@ -101,6 +101,15 @@ export class MirrorStore {
     if (!entry?.known) return undefined;
     entry.used = true;
     return { known: entry.known, at: entry.at, epoch: entry.epoch };
+  }
+
+  /** The same for a look in passing, which leaves the cache as it is. */
+  peek(id: string): Known | undefined {
+    const entry = this.cache.find(id);
+    if (entry) return entry.known;
+    const record = this.options.database.read(id);
+    this.seen = { id, bytes: sizeOf(id, record) };
+    return record && this.decode(id, record)?.known;
   }
 
   /**
@@ -199,10 +208,9 @@ export class MirrorStore {
   /** Whatever was waiting to be written is written with the batch. */
   private entryInBatch(id: string): MirrorEntry {
     const entry = this.cache.find(id) ?? this.added(id);
-    entry.storedBytes ??= id === this.notThere ? 0 : sizeOf(id, this.options.database.read(id));
-    this.notThere = undefined;
+    entry.storedBytes ??= this.seen?.id === id ? this.seen.bytes : sizeOf(id, this.options.database.read(id));
+    this.seen = undefined;
     entry.stamp = this.asking();
-    entry.used = true;
     entry.waiting = false;
     this.waiting.delete(entry);
     this.ride(entry);
@@ -229,8 +237,9 @@ export class MirrorStore {
 
   private arrived(entry: MirrorEntry): void {
     entry.riding -= 1;
-    const isForgotten = !entry.known && entry.riding === 0 && !entry.waiting && !entry.writing;
-    if (isForgotten && !this.failed) this.cache.remove(entry);
+    if (entry.riding > 0 || entry.waiting || entry.writing || this.failed) return;
+    // A replay passes by a million keys: those that nobody reads would only push out the others.
+    if (!entry.known || !entry.used) this.cache.remove(entry);
   }
 
   private added(id: string): MirrorEntry {
@@ -257,7 +266,6 @@ export class MirrorStore {
 
   private load(id: string): MirrorEntry | undefined {
     const record = this.options.database.read(id);
-    if (!record) this.notThere = id;
     const learnt = record && this.decode(id, record);
     if (!learnt) return undefined;
     const entry = this.added(id);

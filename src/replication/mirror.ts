@@ -71,6 +71,11 @@ export class Mirror {
     return this.store.get(valueId(scope, key));
   }
 
+  /** What is known of a key, for a look in passing: it stays in memory only if it is there already. */
+  peek(scope: string, key: string): Known | undefined {
+    return this.store.peek(valueId(scope, key));
+  }
+
   /** Known values of a scope's keys; undefined: too many to compare. */
   async presentIn(scope: string): Promise<Known[] | undefined> {
     const known = await this.store.knownIn(rangeOfScope(VALUES, scope), MOST_KEYS);

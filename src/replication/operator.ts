@@ -68,6 +68,8 @@ export interface LogStatus {
   /** False: writes that would have to be logged are refused, for this reason. */
   accepting: boolean;
   reason?: string;
+  /** Records met that cannot be read, of log and mirror. */
+  damaged: number;
 }
 
 /** What `gateway::status`, `/api/status` and `status --json` show of the replication. */

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { hasLeft } from '../remote/departed.js';
 import type { RemoteLink } from '../remote/link.js';
-import type { TraitsOfRemote } from '../remote/traits.js';
+import type { RemoteTraits, TraitsOfRemote } from '../remote/traits.js';
 import type { FenceLink } from './fence.js';
 
 /** What the replication knows of the remote, and of our connections to it. */
@@ -9,6 +9,8 @@ export class RemoteSide implements FenceLink {
   private current: string | undefined;
   private isKnown = false;
   epochs = 0;
+  /** What it was like when it was last there: for people, who ask while it is away. */
+  lastTraits: RemoteTraits;
 
   constructor(
     private readonly link: RemoteLink,
@@ -16,6 +18,7 @@ export class RemoteSide implements FenceLink {
     /** Our worker id there in the run before this one. */
     readonly earlierWorkerId: string | undefined,
   ) {
+    this.lastTraits = traits.current;
     link.on('open', ({ workerId }) => {
       this.current = workerId;
       this.epochs += 1;
@@ -25,8 +28,9 @@ export class RemoteSide implements FenceLink {
       this.current = undefined;
       this.isKnown = false;
     });
-    traits.on('known', () => {
+    traits.on('known', (known) => {
       this.isKnown = true;
+      this.lastTraits = known;
     });
     traits.setMaxListeners(0); // every write that is being settled waits for the remote
   }

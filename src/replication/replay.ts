@@ -147,7 +147,7 @@ export class Replay {
 
   /** Every entry up to here is settled. */
   private settledUpTo(): number {
-    let upTo = this.scanner.cursor;
+    let upTo = this.scanner.passed;
     for (const { record } of this.lanes.underWay()) {
       if (record && record.head <= upTo) upTo = record.head - 1;
     }
@@ -289,7 +289,7 @@ export class Replay {
     const change = isDelete ? undefined : changeIn(result);
     const after: View = isDelete ? ABSENT : change ? change.after : UNKNOWN;
     const oldValue = isDelete ? orNull(result?.value) : change?.oldValue;
-    const base = this.witness.knownOf(write.scope, write.key);
+    const base = this.witness.peek(write.scope, write.key);
     if (after.kind !== 'unknown' && this.witness.wantsBefore(write.scope)) {
       this.witness.changed(write.scope, oldValue === undefined ? UNKNOWN : knownValue(oldValue), after);
     }
@@ -319,7 +319,7 @@ export class Replay {
     const found = await this.readBack(lane);
     const after = afterOf(entry);
     const { scope, key } = entry.write;
-    const before = this.witness.knownOf(scope, key);
+    const before = this.witness.peek(scope, key);
     const decision = settle({
       found,
       after,

@@ -179,7 +179,7 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
   const replay: Replay = new Replay(
     log,
     lanes,
-    new Scanner(database, log.book.acknowledged, logger),
+    new Scanner(database, log.book.acknowledged, log.damage),
     endings,
     fence,
     new Pace({ window, linkWindow: config.remote.window, share, ratePerS }, clock.now()),

@@ -1,4 +1,4 @@
-import type { Logger } from '../logger.js';
+import type { DamageReport } from '../storage/damage.js';
 import type { Database } from '../storage/database.js';
 import { openRecord } from '../storage/record.js';
 import { afterLast, decodeEntry, ENTRIES, type Entry, entryKey, seqIn } from './log-layout.js';
@@ -12,12 +12,14 @@ export class Scanner {
   private chunk: [key: string, record: Buffer][] = [];
   private at = 0;
   private loading: Promise<void> | undefined;
+  /** The first entry that could not be read: its key waits, and it is met again at the next start. */
+  private damagedAt: number | undefined;
 
   constructor(
     private readonly database: Database,
-    /** Everything up to here was given out, or is settled. */
+    /** Where to go on after; everything up to the first cursor is settled. */
     public cursor: number,
-    private readonly logger: Logger,
+    private readonly damage: DamageReport,
   ) {}
 
   /** The next entry at hand; undefined: `load` may bring more. */
@@ -29,9 +31,15 @@ export class Scanner {
       this.cursor = seq;
       const body = openRecord(key, record);
       if (body) return decodeEntry(seq, body);
-      this.logger.error({ seq }, 'An entry of the log is damaged; it is not sent, and its key waits.');
+      this.damagedAt ??= seq;
+      this.damage.found(key, `entry ${seq} of the log, whose key waits with all its writes,`);
     }
     return undefined;
+  }
+
+  /** Everything up to here was given out. */
+  get passed(): number {
+    return this.damagedAt === undefined ? this.cursor : this.damagedAt - 1;
   }
 
   /** Fetches what follows, if it is on the disk yet. */

@@ -29,6 +29,11 @@ export class Witness implements KnownValues {
   /** What the remote held when we last knew. */
   knownOf = (scope: string, key: string): View => this.mirror.get(scope, key)?.known ?? UNKNOWN;
 
+  /** The same where the key is only passed by. */
+  peek(scope: string, key: string): View {
+    return this.mirror.peek(scope, key) ?? UNKNOWN;
+  }
+
   learn(scope: string, key: string, known: Known): void {
     this.mirror.learn(scope, key, known, this.epoch);
   }

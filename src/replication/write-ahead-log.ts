@@ -150,9 +150,16 @@ export class WriteAheadLog {
     book.bytes += body.length;
     book.accepted += 1;
     lane.appending += 1;
-    const durable = this.writes.commit(operations).finally(() => {
+    const arrived = () => {
       lane.appending -= 1;
       if (record) lane.links?.delete(record.last);
+    };
+    const durable = this.writes.commit(operations).then(arrived, (error: unknown) => {
+      arrived();
+      book.entries -= 1; // nothing is written any more, and this one was not accepted
+      book.bytes -= body.length;
+      book.accepted -= 1;
+      throw error;
     });
     return { entry: { ...fields, seq, bytes: body.length }, durable };
   }

@@ -86,6 +86,7 @@ export class MemoryOperator implements Operator {
         oldest_age_ms: 1500,
         limit_entries: 1_000_000,
         limit_bytes: 2 ** 30,
+        damaged: 0,
         accepting: this.refusesWrites === undefined,
         ...(this.refusesWrites !== undefined && { reason: this.refusesWrites }),
       },

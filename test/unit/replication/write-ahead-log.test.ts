@@ -48,7 +48,7 @@ async function add(lane: Lane, value: number, sent = false): Promise<Entry> {
 }
 
 async function scanned(): Promise<number[]> {
-  const scanner = new Scanner(database, log.book.acknowledged, silentLogger());
+  const scanner = new Scanner(database, log.book.acknowledged, log.damage);
   await scanner.load();
   const seqs: number[] = [];
   for (let entry = scanner.next(); entry; entry = scanner.next()) seqs.push(entry.seq);
@@ -170,13 +170,17 @@ describe('the write-ahead log', () => {
     expect(log.laneRecord('s', 'k')).toMatchObject({ count: 2, fenceFirst: false });
   });
 
-  it('does not give out a damaged entry', async () => {
+  it('does not give out a damaged entry, nor pass it by for good', async () => {
     const { seq } = await add(lanes.open('s', 'k'), 1);
     await log.commit([
       { type: 'put', key: `log/entry/${seq.toString(16).padStart(12, '0')}`, value: Buffer.from('rubbish') },
     ]);
     expect(() => log.entry(seq)).toThrow(expect.objectContaining({ code: 'GATEWAY_STORAGE' }));
-    expect(await scanned()).toEqual([]);
+    const { seq: later } = await add(lanes.open('s', 'other'), 2);
+    const scanner = new Scanner(database, log.book.acknowledged, log.damage);
+    await scanner.load();
+    expect(scanner.next()?.seq).toBe(later);
+    expect(scanner.passed).toBe(seq - 1); // so that it is met again at the next start
     expect(log.damage.count).toBe(1);
   });
 });
