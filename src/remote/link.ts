@@ -69,6 +69,7 @@ export class RemoteLink
   readonly name = 'link';
   private current: LinkStatus = { state: 'closed' };
   private connection: Connection | undefined;
+  private currentEpoch: Epoch | undefined;
   /** The very first attempt to connect is over, well or not. */
   private tried = false;
   private readonly calls: Calls;
@@ -102,6 +103,11 @@ export class RemoteLink
   /** A call made now has a chance: the link is open, or nobody knows yet because it was never tried before. */
   get isWithinReach(): boolean {
     return this.isOpen || (this.current.state === 'connecting' && !this.tried);
+  }
+
+  /** The open connection; undefined: there is none. */
+  get epoch(): Epoch | undefined {
+    return this.isOpen ? this.currentEpoch : undefined;
   }
 
   /** Calls that wait for the remote: for its answer, or for their turn. */
@@ -229,6 +235,7 @@ export class RemoteLink
       reattachable: reattachToken !== undefined,
       ...(previous && { previousWorkerId: previous.workerId }),
     };
+    this.currentEpoch = epoch;
     this.become({ state: 'open', since: Date.now(), epoch: epoch.id });
     this.emit('open', epoch);
     return connection;

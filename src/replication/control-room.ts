@@ -21,6 +21,7 @@ import { notFound, type Receipts } from './receipts.js';
 import type { RemoteSide } from './remote-side.js';
 import type { Replay } from './replay.js';
 import type { WriteAheadLog } from './write-ahead-log.js';
+import type { Writer } from './writer.js';
 
 /** The parts of the replication that it shows and steers. */
 export interface Controls {
@@ -33,6 +34,7 @@ export interface Controls {
   lanes: Lanes;
   acceptance: Acceptance;
   replay: Replay;
+  writer: Writer;
   endings: Endings;
   barrier: Barrier;
   receipts: Receipts;
@@ -98,11 +100,14 @@ export class ControlRoom implements Operator {
   }
 
   async retryQuarantined(seq: number): Promise<{ receipt: string }> {
-    const { lanes, acceptance, replay, log } = this.parts;
+    const { writer, acceptance, replay, log } = this.parts;
     const { write } = this.staying(seq).entry;
     if (log.writeFailure) throw log.writeFailure;
-    const again = acceptance.again(lanes.open(write.scope, write.key), write);
-    await Promise.all([again.answer, this.leaveQuarantine(seq, 'superseded')]); // one group
+    let left: Promise<void> | undefined;
+    const again = await writer.again(write, () => {
+      left = this.leaveQuarantine(seq, 'superseded');
+    });
+    await Promise.all([again.answer, left]);
     replay.wake();
     return { receipt: acceptance.receiptOf(again.entry.seq) };
   }

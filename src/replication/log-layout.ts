@@ -37,7 +37,7 @@ export interface Entry {
   write: LoggedWrite;
   /** It had been sent and not answered when it was logged. */
   sent: boolean;
-  /** It was the first in its lane, with nothing to wait for: as long as it is in the log, it is the lane's head. */
+  /** It began its lane, and waits for nothing but its turn: until the scanner meets it, it is the lane's head. */
   isAlone: boolean;
   /** For a write of which reading cannot tell: what the key held before, and what it would hold after. */
   expected?: { before: View; after: View };

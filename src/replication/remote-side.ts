@@ -6,7 +6,6 @@ import type { FenceLink } from './fence.js';
 
 /** What the replication knows of the remote, and of our connections to it. */
 export class RemoteSide implements FenceLink {
-  private current: string | undefined;
   private isKnown = false;
   epochs = 0;
   /** What it was like when it was last there: for people, who ask while it is away. */
@@ -19,14 +18,11 @@ export class RemoteSide implements FenceLink {
     readonly earlierWorkerId: string | undefined,
   ) {
     this.lastTraits = traits.current;
-    link.on('open', ({ workerId }) => {
-      this.current = workerId;
+    link.on('open', () => {
       this.epochs += 1;
     });
     link.on('status', ({ state }) => {
-      if (state === 'open') return;
-      this.current = undefined;
-      this.isKnown = false;
+      if (state !== 'open') this.isKnown = false;
     });
     traits.on('known', (known) => {
       this.isKnown = true;
@@ -36,7 +32,7 @@ export class RemoteSide implements FenceLink {
   }
 
   get workerId(): string | undefined {
-    return this.current;
+    return this.link.epoch?.workerId;
   }
 
   get fenceable(): boolean {

@@ -17,7 +17,7 @@ import type { Scanner } from './scanner.js';
 import { isExpected, settle } from './settlement.js';
 import { ABSENT, type Known, knownValue, UNKNOWN, type View } from './view.js';
 import type { Witness } from './witness.js';
-import { orNull, type Passed } from './write.js';
+import { classOf, orNull, type Passed, type WriteClass } from './write.js';
 import type { WriteAheadLog } from './write-ahead-log.js';
 
 export interface ReplayOptions {
@@ -127,11 +127,11 @@ export class Replay {
     }
   }
 
-  /** Settles a lane's head whose answer did not come. */
-  settleLater(lane: Lane, entry: Entry, unanswered: Unanswered): void {
+  /** Settles a lane's head whose answer did not come; one that was not sent itself only waits for the fence. */
+  settleLater(lane: Lane, entry: Entry, unanswered: Unanswered, wasSent = true): void {
     this.settling += 1;
-    this.settle(lane, entry, unanswered)
-      .catch((error: unknown) => this.stuck(lane, error))
+    this.settle(lane, entry, unanswered, wasSent)
+      .catch((error: unknown) => this.stuck(error))
       .finally(() => {
         this.settling -= 1;
         this.wake();
@@ -204,9 +204,10 @@ export class Replay {
       return;
     }
     this.takeInHand(lane, entry);
-    if (lane.record.fenceFirst || this.log.mayHaveBeenSent(entry)) {
+    const wasSent = this.log.mayHaveBeenSent(entry);
+    if (lane.record.fenceFirst || wasSent) {
       const workerId = this.options.earlierWorkerId();
-      this.settleLater(lane, entry, { how: 'lost', workerId, at: this.startedAt });
+      this.settleLater(lane, entry, { how: 'lost', workerId, at: this.startedAt }, wasSent);
     } else {
       this.dispatch(lane, entry);
     }
@@ -230,7 +231,7 @@ export class Replay {
       () => this.send(lane, entry),
       (error: unknown) => {
         this.inFlight -= 1;
-        this.stuck(lane, error);
+        this.stuck(error);
       },
     );
   }
@@ -305,9 +306,8 @@ export class Replay {
     this.finish(lane, ended);
   }
 
-  private async settle(lane: Lane, entry: Entry, unanswered: Unanswered): Promise<void> {
+  private async settle(lane: Lane, entry: Entry, unanswered: Unanswered, wasSent: boolean): Promise<void> {
     const fenced = await this.fence.passed(unanswered);
-    const wasSent = entry.seq >= this.log.firstOfThisRun || this.log.mayHaveBeenSent(entry);
     if ((lane.record as LaneRecord).fenceFirst) await this.log.clearFence(lane);
     if (!wasSent) {
       this.sendAgain(lane);
@@ -325,7 +325,7 @@ export class Replay {
       after,
       before,
       fenced,
-      hasNewer: (lane.record as LaneRecord).count > 1,
+      newer: this.newerIn(lane, entry),
       nullIsAbsent: this.options.nullIsAbsent(),
     });
     switch (decision.kind) {
@@ -340,9 +340,19 @@ export class Replay {
         return;
       case 'yield':
         return this.proceedAfter(lane, this.endings.lose(lane, entry, found));
+      case 'unknown':
+        return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
       case 'superseded':
         return this.proceedAfter(lane, this.endings.supersede(lane, entry, found));
     }
+  }
+
+  /** What waits behind a lane's head, and may take its place. */
+  private newerIn(lane: Lane, { seq }: Entry): WriteClass | 'none' {
+    if ((lane.record as LaneRecord).count === 1) return 'none';
+    const next = this.log.nextIn(lane, seq);
+    const write = next === undefined ? undefined : this.log.entry(next)?.write;
+    return write ? classOf(write.input) : 'absolute'; // not on the disk yet: it is judged when it is its turn
   }
 
   private readBack(lane: Lane): Promise<Known> {
@@ -391,7 +401,7 @@ export class Replay {
         this.wake();
       },
       (error: unknown) => {
-        for (const finished of lanes) this.stuck(finished, error);
+        this.stuck(error);
       },
     );
   }
@@ -416,10 +426,8 @@ export class Replay {
     }
   }
 
-  /** Our own disk failed, or the gateway stops: the lane stays as the disk has it. */
-  private stuck(lane: Lane, error: unknown): void {
-    this.inHand.delete(lane);
-    this.lanes.discard(lane);
+  /** Our own disk failed, or the gateway stops: the lane stays in hand, so that the log is not taken for settled. */
+  private stuck(error: unknown): void {
     if (this.stopping.aborted) return;
     this.logger.error({ reason: messageOf(error) }, 'a logged write cannot be settled before a restart');
   }

@@ -70,7 +70,7 @@ export class Replication implements Service {
 
   private constructor(
     private readonly parts: Parts,
-    private readonly clock: Clock,
+    private readonly passage: PassageStamp,
     private readonly stopping: AbortController,
   ) {
     this.operator = parts.controlRoom;
@@ -80,7 +80,7 @@ export class Replication implements Service {
   static async open(ground: ReplicationGround): Promise<Replication> {
     const stopping = new AbortController();
     setMaxListeners(0, stopping.signal); // every write that is being settled listens
-    return new Replication(await build(ground, stopping.signal), ground.clock, stopping);
+    return new Replication(await build(ground, stopping.signal), ground.passage, stopping);
   }
 
   async start(): Promise<void> {
@@ -103,6 +103,8 @@ export class Replication implements Service {
   /** Answers a checked call of any state function. */
   answer(call: StateCall): Promise<StateAnswer> {
     const { input } = call;
+    // Metadata without room for our mark is refused before anything is sent or logged.
+    if (call.metadata) this.passage.stamp(call.metadata);
     switch (input.functionId) {
       case 'state::set':
       case 'state::delete':
@@ -239,6 +241,7 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
     lanes,
     acceptance,
     replay,
+    writer,
     endings,
     barrier,
     receipts,

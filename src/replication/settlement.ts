@@ -2,6 +2,7 @@
 import { sameValue } from '../operations/same-value.js';
 import type { Json } from '../protocol/json.js';
 import { jsonOf, type Known, type View } from './view.js';
+import type { WriteClass } from './write.js';
 
 export interface Evidence {
   /** What the key holds now. */
@@ -12,8 +13,8 @@ export interface Evidence {
   before: View;
   /** Whether the unanswered frame can no longer be executed. */
   fenced: boolean;
-  /** Whether later writes of ours to the key wait behind this one. */
-  hasNewer: boolean;
+  /** What waits behind this one in its lane: an absolute write takes its place, a relative one builds on it. */
+  newer: WriteClass | 'none';
   /** Whether this remote tells a stored null and a missing key apart. */
   nullIsAbsent: boolean;
 }
@@ -26,14 +27,16 @@ export type Settlement =
   /** Somebody else wrote meanwhile, and sending again could do harm later. */
   | { kind: 'yield' }
   /** Later writes of ours take its place. */
-  | { kind: 'superseded' };
+  | { kind: 'superseded' }
+  /** Later writes of ours build on it, and sending again could undo them later. */
+  | { kind: 'unknown' };
 
 /** Settles an unanswered `set`, `delete` or update of the whole value under `local-wins`. */
-export function settle({ found, after, before, fenced, hasNewer, nullIsAbsent }: Evidence): Settlement {
+export function settle({ found, after, before, fenced, newer, nullIsAbsent }: Evidence): Settlement {
   const holds = (view: View) => view.kind !== 'unknown' && sameKnown(found, view, nullIsAbsent);
   if (holds(after)) return { kind: 'committed' };
   // The late twin of a repeated write may overwrite newer changes for good, so without a fence little is repeated.
-  if (!fenced && hasNewer) return { kind: 'superseded' };
+  if (!fenced && newer !== 'none') return { kind: newer === 'absolute' ? 'superseded' : 'unknown' };
   if (holds(before)) return { kind: 'send-again' };
   if (before.kind === 'unknown') {
     // Nothing tells whether anybody wrote meanwhile; where there is nothing, nothing is overwritten.

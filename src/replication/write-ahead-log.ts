@@ -128,7 +128,7 @@ export class WriteAheadLog {
     const seq = book.next;
     book.next += 1;
     const logged = LoggedWrite.of(write);
-    const isAlone = !lane.record && lane.turn !== 'unclear';
+    const isAlone = !lane.record && lane.turn === 'free' && !sent;
     const plain = { acceptedAt, write: logged, sent, isAlone };
     const fields = expected ? { ...plain, expected } : plain;
     const body = encodeEntry(fields);
@@ -195,6 +195,11 @@ export class WriteAheadLog {
     this.book.bytes -= entry.bytes;
     for (const operation of together) operations.push(operation);
     return this.writes.commit(operations);
+  }
+
+  /** The entry that follows another one in its lane. */
+  nextIn(lane: Lane, seq: number): number | undefined {
+    return lane.links?.get(seq) ?? this.read(nextKey(seq), 'a link of the log', decodeSeq);
   }
 
   /** The fence has passed that the lane's head had to wait for. */

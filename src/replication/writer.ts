@@ -4,7 +4,7 @@ import { isObject, member } from '../protocol/json.js';
 import type { InvocationResult } from '../protocol/messages.js';
 import { Payload } from '../protocol/payload.js';
 import type { RemoteCall } from '../remote/calls.js';
-import type { Acceptance } from './acceptance.js';
+import type { Acceptance, Accepted } from './acceptance.js';
 import { outcomeOf } from './answers.js';
 import type { Clock } from './clock.js';
 import type { Fence } from './fence.js';
@@ -55,20 +55,43 @@ export class Writer {
    * sent and not answered, could not be kept, and will not be sent again.
    */
   answer(write: Write): Promise<StateAnswer> {
-    const { scope, key } = write.input;
-    const lane = this.lanes.open(scope, key);
+    const lane = this.lanes.open(write.input.scope, write.input.key);
+    const { patienceMs } = this.options;
+    if (!this.mustLearnFirst(lane, write)) return this.takeTurn(lane, write, patienceMs);
+    return this.learn(lane).then(() => {
+      this.lanes.release(lane);
+      return this.takeTurn(this.lanes.open(lane.scope, lane.key), write, patienceMs);
+    });
+  }
+
+  /** Puts a write at the end of its lane for an operator; `together` runs when it is appended, for the same batch. */
+  again(write: Write, together: () => void): Promise<Accepted> {
+    const lane = this.lanes.open(write.input.scope, write.input.key);
+    const append = (): Accepted => {
+      const accepted = this.acceptance.again(lane, write);
+      together();
+      return accepted;
+    };
+    if (lane.turn !== 'online') return Promise.resolve(append());
+    return new Promise((resolve) => {
+      const place = () => resolve(append());
+      lane.waiting ??= [];
+      lane.waiting.push({ arrivedAt: this.clock.now(), send: place, keep: place });
+    });
+  }
+
+  /** The write goes out, or behind the one that is out, or into the log. */
+  private takeTurn(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
     if (lane.turn === 'online') {
       return this.waitIn(
         lane,
-        (patienceMs) => this.send(lane, write, patienceMs),
+        (patienceLeft) => this.takeTurn(lane, write, patienceLeft),
         () => this.accept(lane, write),
       );
     }
-    if (lane.turn === 'free' && !lane.record && this.caller.available && !this.options.writesBehind(scope)) {
-      return this.send(lane, write, this.options.patienceMs);
-    }
-    return this.mustLearnFirst(lane, write)
-      ? this.learn(lane).then(() => this.accept(lane, write))
+    const goesOut = lane.turn === 'free' && !lane.record && this.caller.available;
+    return goesOut && !this.options.writesBehind(lane.scope)
+      ? this.send(lane, write, patienceMs)
       : this.accept(lane, write);
   }
 
@@ -133,6 +156,7 @@ export class Writer {
   private mustLearnFirst(lane: Lane, { input }: Write): boolean {
     return (
       input.functionId !== 'state::set' &&
+      this.options.writesBehind(lane.scope) &&
       lane.turn === 'free' &&
       !lane.record &&
       this.caller.available &&
@@ -197,6 +221,7 @@ export class Writer {
     if (next && patienceLeft > 0 && !lane.record && this.caller.available) {
       lane.waiting?.shift();
       next.send(patienceLeft);
+      if (lane.turn === 'free') this.passOn(lane); // it was not sent, but put into the log
       return;
     }
     this.keepWaiting(lane);
@@ -300,19 +325,24 @@ export class Writer {
 /** One online write's way to the remote; what comes after its deadline goes to whoever has taken it over. */
 class Attempt implements LateAnswer {
   private follower: LateAnswer | undefined;
+  /** What came before anybody had taken it over. */
+  private tell: ((follower: LateAnswer) => void) | undefined;
 
   constructor(readonly workerId: string | undefined) {}
 
   follow(follower: LateAnswer): void {
     this.follower = follower;
+    this.tell?.(follower);
   }
 
   answered(answer: InvocationResult): void {
-    this.follower?.answered(answer);
+    if (this.follower) this.follower.answered(answer);
+    else this.tell = (follower) => follower.answered(answer);
   }
 
   gone(cause: GatewayError): void {
-    this.follower?.gone(cause);
+    if (this.follower) this.follower.gone(cause);
+    else this.tell = (follower) => follower.gone(cause);
   }
 }
 

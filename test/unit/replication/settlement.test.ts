@@ -9,7 +9,7 @@ const evidence: Evidence = {
   after: value('"mine"'),
   before: value('"before"'),
   fenced: true,
-  hasNewer: false,
+  newer: 'none',
   nullIsAbsent: false,
 };
 
@@ -21,17 +21,30 @@ describe('settling a write whose outcome is not known', () => {
       { found: value('{"b":1.0,"a":2}'), after: value('{"a":2,"b":1}') },
       'committed',
     ],
-    ['it is there, without a fence', { found: value('"mine"'), fenced: false, hasNewer: true }, 'committed'],
+    [
+      'it is there, without a fence',
+      { found: value('"mine"'), fenced: false, newer: 'absolute' },
+      'committed',
+    ],
     ['what was before is there', { found: value('"before"') }, 'send-again'],
     ['what was before is there, without a fence', { found: value('"before"'), fenced: false }, 'send-again'],
     ['something else is there', {}, 'overwrite'],
     ['something else is there, without a fence', { fenced: false }, 'yield'],
     [
       'newer writes of ours wait, without a fence',
-      { found: value('"before"'), fenced: false, hasNewer: true },
+      { found: value('"before"'), fenced: false, newer: 'absolute' },
       'superseded',
     ],
-    ['newer writes of ours wait, behind a fence', { found: value('"before"'), hasNewer: true }, 'send-again'],
+    [
+      'newer writes of ours build on it, without a fence',
+      { found: value('"before"'), fenced: false, newer: 'relative' },
+      'unknown',
+    ],
+    [
+      'newer writes of ours wait, behind a fence',
+      { found: value('"before"'), newer: 'absolute' },
+      'send-again',
+    ],
     ['nobody knows what was before', { before: UNKNOWN }, 'send-again'],
     [
       'nobody knows what was before, without a fence, and nothing is there',
