@@ -89,6 +89,7 @@ export class Lanes {
   /** Lets go of a lane in which nothing is under way: whatever it holds is on the disk. */
   release(lane: Lane): void {
     if (lane.turn !== 'free' || lane.appending > 0 || lane.waiting?.length) return;
+    if (this.active.get(lane.id) !== lane) return; // it was let go before, and begun anew since
     this.active.delete(lane.id);
     if (lane.record) this.rest(lane);
   }

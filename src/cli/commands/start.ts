@@ -5,6 +5,12 @@ import { loadSettings, type Settings } from '../settings.js';
 import { watchSignals } from '../signals.js';
 import type { Terminal } from '../terminal.js';
 
+/**
+ * How long after the first signal the process is still there to hear its echo: npm passes on the Ctrl-C that the
+ * terminal has sent already, and one that finds the process on its way out would kill it, with an exit code that tells of failure.
+ */
+const ECHO_MS = 100;
+
 /** Runs the gateway until a signal ends it. */
 export async function start(settings: Settings, version: string, terminal: Terminal): Promise<void> {
   const { config } = loadSettings(settings, terminal);
@@ -19,8 +25,10 @@ export async function start(settings: Settings, version: string, terminal: Termi
     const addresses = await gateway.start();
     terminal.out(`${startLine(version, addresses, config.dataDir)}\n`);
     const signal = await signals.first;
+    const saidAt = terminal.now();
     logger.info({ signal }, 'stopping');
     await gateway.stop();
+    await terminal.sleep(Math.max(0, saidAt + ECHO_MS - terminal.now()));
   } catch (error) {
     if (error instanceof Error) logger.debug({ stack: error.stack }, 'the gateway failed');
     throw error;
