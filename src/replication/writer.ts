@@ -58,9 +58,12 @@ export class Writer {
     const lane = this.lanes.open(write.input.scope, write.input.key);
     const { patienceMs } = this.options;
     if (!this.mustLearnFirst(lane, write)) return this.takeTurn(lane, write, patienceMs);
+    lane.turn = 'online'; // whoever comes meanwhile comes after it
     return this.learn(lane).then(() => {
-      this.lanes.release(lane);
-      return this.takeTurn(this.lanes.open(lane.scope, lane.key), write, patienceMs);
+      lane.turn = 'free';
+      const answer = this.accept(lane, write);
+      this.passOn(lane);
+      return answer;
     });
   }
 
