@@ -1,11 +1,11 @@
 import type { Breaker } from '../remote/breaker.js';
 import type { RemoteLink } from '../remote/link.js';
 import { describeStatus } from '../remote/status.js';
-import type { Acceptance } from './acceptance.js';
-import type { Barrier } from './barrier.js';
-import type { Endings } from './endings.js';
-import type { Lanes } from './lanes.js';
-import type { LogLimits } from './log-limits.js';
+import type { Lanes } from './log/lanes.js';
+import type { LogLimits } from './log/limits.js';
+import type { Quarantine, QuarantinedEntry } from './log/quarantine.js';
+import { notFound, type Receipts } from './log/receipts.js';
+import type { WriteAheadLog } from './log/write-ahead-log.js';
 import type {
   Accounts,
   BarrierRequest,
@@ -16,12 +16,12 @@ import type {
   Receipt,
   ReplicationStatus,
 } from './operator.js';
-import type { Quarantine, QuarantinedEntry } from './quarantine.js';
-import { notFound, type Receipts } from './receipts.js';
 import type { RemoteSide } from './remote-side.js';
-import type { Replay } from './replay.js';
-import type { WriteAheadLog } from './write-ahead-log.js';
-import type { Writer } from './writer.js';
+import type { Barrier } from './replay/barrier.js';
+import type { Endings } from './replay/endings.js';
+import type { Replay } from './replay/replay.js';
+import type { Acceptance } from './writes/acceptance.js';
+import type { Writer } from './writes/writer.js';
 
 /** The parts of the replication that it shows and steers. */
 export interface Controls {

@@ -1,12 +1,12 @@
 import type { Database } from '../storage/database.js';
 import { namesIn, rangeOfScope, rangeOfSpace } from '../storage/scoped-keys.js';
-import type { Acceptance } from './acceptance.js';
-import type { Barrier } from './barrier.js';
-import type { Lane, Lanes } from './lanes.js';
-import { LANES } from './log-layout.js';
+import type { Lane, Lanes } from './log/lanes.js';
+import { LANES } from './log/layout.js';
+import type { WriteAheadLog } from './log/write-ahead-log.js';
 import type { OwnWrites, PendingKey } from './own-writes.js';
+import type { Barrier } from './replay/barrier.js';
 import type { View } from './view.js';
-import type { WriteAheadLog } from './write-ahead-log.js';
+import type { Acceptance } from './writes/acceptance.js';
 
 /** Own accepted writes as reads need them: from memory where something is under way, else from the log. */
 export class PendingWrites implements OwnWrites {

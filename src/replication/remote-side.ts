@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { hasLeft } from '../remote/departed.js';
 import type { RemoteLink } from '../remote/link.js';
 import type { RemoteTraits, TraitsOfRemote } from '../remote/traits.js';
-import type { FenceLink } from './fence.js';
+import type { FenceLink } from './replay/fence.js';
 
 /** What the replication knows of the remote, and of our connections to it. */
 export class RemoteSide implements FenceLink {

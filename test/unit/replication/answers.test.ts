@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { InvocationResult } from '../../../src/protocol/messages.js';
 import { Payload } from '../../../src/protocol/payload.js';
-import { outcomeOf } from '../../../src/replication/answers.js';
+import { outcomeOf } from '../../../src/replication/replay/answers.js';
 
 const set = 'state::set';
 const remove = 'state::delete';

@@ -1,11 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Payload } from '../../../src/protocol/payload.js';
-import { Endings } from '../../../src/replication/endings.js';
-import { Lanes } from '../../../src/replication/lanes.js';
-import { Quarantine } from '../../../src/replication/quarantine.js';
-import { Receipts } from '../../../src/replication/receipts.js';
+import { Lanes } from '../../../src/replication/log/lanes.js';
+import { Quarantine } from '../../../src/replication/log/quarantine.js';
+import { Receipts } from '../../../src/replication/log/receipts.js';
+import { WriteAheadLog } from '../../../src/replication/log/write-ahead-log.js';
+import { Endings } from '../../../src/replication/replay/endings.js';
 import { knownValue } from '../../../src/replication/view.js';
-import { WriteAheadLog } from '../../../src/replication/write-ahead-log.js';
 import { Database } from '../../../src/storage/database.js';
 import { silentLogger } from '../../support/silent-logger.js';
 import { type TempDir, tempDir } from '../../support/temp-dir.js';

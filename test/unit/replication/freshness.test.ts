@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Freshness } from '../../../src/replication/freshness.js';
+import { Freshness } from '../../../src/replication/mirror/freshness.js';
 
 /** A key of a confirmed scope whose value was read. */
 function freshKey(freshness = new Freshness(), key = 'k'): Freshness {

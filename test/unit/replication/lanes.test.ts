@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Lanes } from '../../../src/replication/lanes.js';
+import { Lanes } from '../../../src/replication/log/lanes.js';
 
 const nothing = () => undefined;
 

@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Mirror, type MirrorOptions } from '../../../src/replication/mirror.js';
-import { readChunk } from '../../../src/replication/mirror-chunk.js';
-import { valueId } from '../../../src/replication/mirror-layout.js';
+import { readChunk } from '../../../src/replication/mirror/chunk.js';
+import { valueId } from '../../../src/replication/mirror/layout.js';
+import { Mirror, type MirrorOptions } from '../../../src/replication/mirror/mirror.js';
 import { ABSENT, type Known, knownValue } from '../../../src/replication/view.js';
 import { DamageReport } from '../../../src/storage/damage.js';
 import { Database } from '../../../src/storage/database.js';

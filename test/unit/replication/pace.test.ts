@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { Pace } from '../../../src/replication/pace.js';
+import { Pace } from '../../../src/replication/replay/pace.js';
 
 const options = { window: 8, linkWindow: 10, share: 0.5, ratePerS: 0 };
 

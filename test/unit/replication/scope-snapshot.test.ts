@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { sameValue } from '../../../src/operations/same-value.js';
 import { type Json, WholeFloat } from '../../../src/protocol/json.js';
-import { fold, printCanonically, wholeScope } from '../../../src/replication/scope-snapshot.js';
+import { fold, printCanonically, wholeScope } from '../../../src/replication/mirror/scope-snapshot.js';
 import { ABSENT, type Known, knownValue, UNKNOWN } from '../../../src/replication/view.js';
 import { jsonValue } from '../../support/json-values.js';
 

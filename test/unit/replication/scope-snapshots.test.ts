@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Mirror } from '../../../src/replication/mirror.js';
-import type { ScopeSnapshots } from '../../../src/replication/scope-snapshots.js';
+import { Mirror } from '../../../src/replication/mirror/mirror.js';
+import type { ScopeSnapshots } from '../../../src/replication/mirror/scope-snapshots.js';
 import { ABSENT, type Known } from '../../../src/replication/view.js';
 import { DamageReport } from '../../../src/storage/damage.js';
 import { Database } from '../../../src/storage/database.js';

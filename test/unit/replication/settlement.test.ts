@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type Evidence, isExpected, sameKnown, settle } from '../../../src/replication/settlement.js';
+import { type Evidence, isExpected, sameKnown, settle } from '../../../src/replication/replay/settlement.js';
 import { ABSENT, type Known, UNKNOWN } from '../../../src/replication/view.js';
 
 const value = (text: string): Known => ({ kind: 'value', text });

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { Payload } from '../../../src/protocol/payload.js';
-import { type Lane, Lanes } from '../../../src/replication/lanes.js';
-import type { Entry } from '../../../src/replication/log-layout.js';
-import { Scanner } from '../../../src/replication/scanner.js';
+import { type Lane, Lanes } from '../../../src/replication/log/lanes.js';
+import type { Entry } from '../../../src/replication/log/layout.js';
+import { Scanner } from '../../../src/replication/log/scanner.js';
+import { WriteAheadLog } from '../../../src/replication/log/write-ahead-log.js';
 import type { Write } from '../../../src/replication/write.js';
-import { WriteAheadLog } from '../../../src/replication/write-ahead-log.js';
 import { Database } from '../../../src/storage/database.js';
 import { stopsAfterEach } from '../../support/running.js';
 import { silentLogger } from '../../support/silent-logger.js';

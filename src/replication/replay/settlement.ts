@@ -1,0 +1,59 @@
+/** What to do with a write whose outcome is not known, once its key has been read (replication section 3). */
+import { sameValue } from '../../operations/same-value.js';
+import type { Json } from '../../protocol/json.js';
+import { jsonOf, type Known, type View } from '../view.js';
+import type { WriteClass } from '../write.js';
+
+export interface Evidence {
+  /** What the key holds now. */
+  found: Known;
+  /** What it would hold had the write been applied. */
+  after: Known;
+  /** What it held before, as far as we know. */
+  before: View;
+  /** Whether the unanswered frame can no longer be executed. */
+  fenced: boolean;
+  /** What waits behind this one in its lane: an absolute write takes its place, a relative one builds on it. */
+  newer: WriteClass | 'none';
+  /** Whether this remote tells a stored null and a missing key apart. */
+  nullIsAbsent: boolean;
+}
+
+export type Settlement =
+  | { kind: 'committed' }
+  | { kind: 'send-again' }
+  /** Somebody else wrote meanwhile; our write goes over it. */
+  | { kind: 'overwrite' }
+  /** Somebody else wrote meanwhile, and sending again could do harm later. */
+  | { kind: 'yield' }
+  /** Later writes of ours take its place. */
+  | { kind: 'superseded' }
+  /** Later writes of ours build on it, and sending again could undo them later. */
+  | { kind: 'unknown' };
+
+/** Settles an unanswered `set`, `delete` or update of the whole value under `local-wins`. */
+export function settle({ found, after, before, fenced, newer, nullIsAbsent }: Evidence): Settlement {
+  const holds = (view: View) => view.kind !== 'unknown' && sameKnown(found, view, nullIsAbsent);
+  if (holds(after)) return { kind: 'committed' };
+  // The late twin of a repeated write may overwrite newer changes for good, so without a fence little is repeated.
+  if (!fenced && newer !== 'none') return { kind: newer === 'absolute' ? 'superseded' : 'unknown' };
+  if (holds(before)) return { kind: 'send-again' };
+  if (before.kind === 'unknown') {
+    // Nothing tells whether anybody wrote meanwhile; where there is nothing, nothing is overwritten.
+    return fenced || found.kind === 'absent' ? { kind: 'send-again' } : { kind: 'yield' };
+  }
+  return { kind: fenced ? 'overwrite' : 'yield' };
+}
+
+/** Equality of what a key holds (replication section 4). */
+export function sameKnown(a: Known, b: Known, nullIsAbsent: boolean): boolean {
+  const [x, y] = [jsonOf(a), jsonOf(b)];
+  if (nullIsAbsent) return sameValue(x ?? null, y ?? null);
+  if (x === undefined || y === undefined) return x === y;
+  return sameValue(x, y);
+}
+
+/** Whether an answer's `old_value`, in which null also means "no value", shows what was expected. */
+export function isExpected(expected: View, oldValue: Json): boolean {
+  return expected.kind === 'unknown' || sameValue(jsonOf(expected) ?? null, oldValue);
+}

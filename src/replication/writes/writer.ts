@@ -1,0 +1,384 @@
+import { GatewayError } from '../../errors.js';
+import type { StateAnswer, StateInputOf } from '../../operations/calls.js';
+import { isObject, member } from '../../protocol/json.js';
+import type { InvocationResult } from '../../protocol/messages.js';
+import { Payload } from '../../protocol/payload.js';
+import type { RemoteCall } from '../../remote/calls.js';
+import type { Clock } from '../clock.js';
+import type { Lane, Lanes } from '../log/lanes.js';
+import { backlogFull } from '../log/limits.js';
+import type { Witness } from '../mirror/witness.js';
+import type { LateAnswer, RemoteCaller } from '../remote-caller.js';
+import { outcomeOf } from '../replay/answers.js';
+import type { Fence } from '../replay/fence.js';
+import type { Replay } from '../replay/replay.js';
+import { ABSENT, knownValue, type View } from '../view.js';
+import { classOf, orNull, type Passed, type Write } from '../write.js';
+import type { Acceptance, Accepted } from './acceptance.js';
+
+/** A call of `state::compare-and-set`. */
+export interface CompareAndSet extends Passed {
+  input: StateInputOf<'state::compare-and-set'>;
+}
+
+export interface WriterOptions {
+  patienceMs: number;
+  /** Callers that may wait behind one write to their key. */
+  laneEntries: number;
+  writesBehind: (scope: string) => boolean;
+  callOf(functionId: string, call: Passed): RemoteCall;
+  workerId(): string | undefined;
+}
+
+/**
+ * Writes while the link is up: straight to the remote, one at a time for each key, and logged only when the remote
+ * does not answer (replication section 1).
+ */
+export class Writer {
+  /** Writes under way to the remote. */
+  inFlight = 0;
+
+  constructor(
+    private readonly lanes: Lanes,
+    private readonly acceptance: Acceptance,
+    private readonly replay: Replay,
+    private readonly fence: Fence,
+    private readonly caller: RemoteCaller,
+    private readonly witness: Witness,
+    private readonly options: WriterOptions,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Answers a write: with the remote's answer unchanged, or with our own once it is safe on our disk.
+   * @throws GatewayError the remote's own error; what `Acceptance.accept` throws; `GATEWAY_OUTCOME_UNKNOWN`: it was
+   * sent and not answered, could not be kept, and will not be sent again.
+   */
+  answer(write: Write): Promise<StateAnswer> {
+    const lane = this.lanes.open(write.input.scope, write.input.key);
+    const { patienceMs } = this.options;
+    if (!this.mustLearnFirst(lane, write)) return this.takeTurn(lane, write, patienceMs);
+    lane.turn = 'online'; // whoever comes meanwhile comes after it
+    return this.learn(lane).then(() => {
+      lane.turn = 'free';
+      const answer = this.accept(lane, write);
+      this.passOn(lane);
+      return answer;
+    });
+  }
+
+  /** Puts a write at the end of its lane for an operator; `together` runs when it is appended, for the same batch. */
+  again(write: Write, together: () => void): Promise<Accepted> {
+    const lane = this.lanes.open(write.input.scope, write.input.key);
+    const append = (): Accepted => {
+      const accepted = this.acceptance.again(lane, write);
+      together();
+      return accepted;
+    };
+    if (lane.turn !== 'online') return Promise.resolve(append());
+    return new Promise((resolve) => {
+      const place = () => resolve(append());
+      lane.waiting ??= [];
+      lane.waiting.push({ arrivedAt: this.clock.now(), send: place, keep: place });
+    });
+  }
+
+  /** The write goes out, or behind the one that is out, or into the log. */
+  private takeTurn(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
+    if (lane.turn === 'online') {
+      return this.waitIn(
+        lane,
+        (patienceLeft) => this.takeTurn(lane, write, patienceLeft),
+        () => this.accept(lane, write),
+      );
+    }
+    const goesOut = lane.turn === 'free' && !lane.record && this.caller.available;
+    return goesOut && !this.options.writesBehind(lane.scope)
+      ? this.send(lane, write, patienceMs)
+      : this.accept(lane, write);
+  }
+
+  /**
+   * Answers a `compare-and-set`, which is the remote's alone to answer: it takes its turn, and is never logged.
+   * @throws GatewayError `GATEWAY_OFFLINE` when it cannot be sent now; `GATEWAY_OUTCOME_UNKNOWN`: sent and not answered.
+   */
+  compareAndSet(call: CompareAndSet): Promise<StateAnswer> {
+    const { scope, key } = call.input;
+    const lane = this.lanes.open(scope, key);
+    const refuse = () => Promise.reject(onlyTheRemote(call.input));
+    if (lane.turn === 'online') {
+      return this.waitIn(lane, (patienceMs) => this.compare(lane, call, patienceMs), refuse);
+    }
+    if (lane.turn === 'free' && !lane.record && this.caller.available) {
+      return this.compare(lane, call, this.options.patienceMs);
+    }
+    this.lanes.release(lane);
+    return refuse();
+  }
+
+  private compare(lane: Lane, call: CompareAndSet, patienceMs: number): Promise<StateAnswer> {
+    const { functionId, scope, key } = call.input;
+    lane.turn = 'online';
+    this.inFlight += 1;
+    this.witness.writeStarted(scope, key);
+    const attempt = new Attempt(this.options.workerId());
+    return this.caller.call(this.options.callOf(functionId, call), patienceMs, attempt).then(
+      ({ error, result }) => {
+        this.inFlight -= 1;
+        this.witness.writeEnded(scope, key);
+        this.witness.forget(scope, key); // the next read tells
+        this.passOn(lane);
+        if (error) throw GatewayError.fromBody(error);
+        return result ? { result } : {};
+      },
+      (error: unknown) => {
+        this.inFlight -= 1;
+        const code = error instanceof GatewayError ? error.code : undefined;
+        if (code !== 'GATEWAY_TIMEOUT' && code !== 'GATEWAY_OUTCOME_UNKNOWN') {
+          this.witness.writeEnded(scope, key);
+          this.passOn(lane);
+          throw error;
+        }
+        this.forgetUnkept(lane, attempt, code);
+        throw outcomeUnknown(functionId, 'somebody else may have changed the value since', error);
+      },
+    );
+  }
+
+  private async accept(lane: Lane, write: Write): Promise<StateAnswer> {
+    try {
+      const answer = await this.acceptance.accept(lane, write);
+      this.replay.wake();
+      return answer;
+    } finally {
+      this.lanes.release(lane);
+    }
+  }
+
+  /** One that needs the value before it learns it, where that can be had. */
+  private mustLearnFirst(lane: Lane, { input }: Write): boolean {
+    return (
+      input.functionId !== 'state::set' &&
+      this.options.writesBehind(lane.scope) &&
+      lane.turn === 'free' &&
+      !lane.record &&
+      this.caller.available &&
+      this.acceptance.viewOf(lane).kind === 'unknown'
+    );
+  }
+
+  private async learn({ scope, key }: Lane): Promise<void> {
+    const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
+    const answer = await this.caller.call(call, this.options.patienceMs).catch(() => undefined);
+    if (!answer || answer.error) return; // it stays unknown, and the write is judged on that
+    const { result } = answer;
+    this.witness.learn(scope, key, result ? { kind: 'value', text: result.text } : ABSENT);
+  }
+
+  private waitIn(
+    lane: Lane,
+    send: (patienceMs: number) => Promise<StateAnswer>,
+    keep: () => Promise<StateAnswer>,
+  ): Promise<StateAnswer> {
+    lane.waiting ??= [];
+    const { waiting } = lane;
+    const { laneEntries } = this.options;
+    if (waiting.length >= laneEntries) {
+      return Promise.reject(backlogFull(`${laneEntries} writes to this key wait (limits.lane_entries)`));
+    }
+    return new Promise((resolve) => {
+      waiting.push({
+        arrivedAt: this.clock.now(),
+        send: (patienceMs) => resolve(send(patienceMs)),
+        keep: () => resolve(keep()),
+      });
+    });
+  }
+
+  private send(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
+    const { scope, key, functionId } = write.input;
+    lane.turn = 'online';
+    this.inFlight += 1;
+    this.witness.writeStarted(scope, key);
+    const attempt = new Attempt(this.options.workerId());
+    return this.caller.call(this.options.callOf(functionId, write), patienceMs, attempt).then(
+      (answer) => this.answered(lane, write, answer),
+      (error: unknown) => this.unanswered(lane, write, attempt, error),
+    );
+  }
+
+  private answered(lane: Lane, write: Write, answer: InvocationResult): StateAnswer {
+    this.inFlight -= 1;
+    this.witness.writeEnded(lane.scope, lane.key);
+    this.learnFrom(write, answer);
+    this.passOn(lane);
+    if (answer.error) throw GatewayError.fromBody(answer.error);
+    return answer.result ? { result: answer.result } : {};
+  }
+
+  /** The next one in the lane, or nobody. */
+  private passOn(lane: Lane): void {
+    lane.turn = 'free';
+    const next = lane.waiting?.[0];
+    const patienceLeft = next ? this.options.patienceMs - (this.clock.now() - next.arrivedAt) : 0;
+    if (next && patienceLeft > 0 && !lane.record && this.caller.available) {
+      lane.waiting?.shift();
+      next.send(patienceLeft);
+      if (lane.turn === 'free') this.passOn(lane); // it was not sent, but put into the log
+      return;
+    }
+    this.keepWaiting(lane);
+    if (lane.record)
+      void this.replay.lift(lane).catch(() => undefined); // the disk failed, and said so
+    else this.lanes.release(lane);
+  }
+
+  /** Those that wait go the way of the one before them. */
+  private keepWaiting(lane: Lane): void {
+    const { waiting } = lane;
+    lane.waiting = undefined;
+    for (const { keep } of waiting ?? []) keep();
+  }
+
+  private unanswered(lane: Lane, write: Write, attempt: Attempt, error: unknown): Promise<StateAnswer> {
+    this.inFlight -= 1;
+    switch (error instanceof GatewayError ? error.code : undefined) {
+      case 'GATEWAY_OFFLINE': {
+        lane.turn = 'free';
+        this.witness.writeEnded(lane.scope, lane.key);
+        const answer = this.accept(lane, write);
+        this.keepWaiting(lane);
+        return answer;
+      }
+      case 'GATEWAY_TIMEOUT':
+      case 'GATEWAY_OUTCOME_UNKNOWN':
+        return this.keep(lane, write, attempt, error as GatewayError);
+      default:
+        this.witness.writeEnded(lane.scope, lane.key);
+        this.passOn(lane); // it could not be sent at all
+        return Promise.reject(error);
+    }
+  }
+
+  /** Sent and not answered: into the log with it if it can be settled from there, and with those behind it. */
+  private keep(lane: Lane, write: Write, attempt: Attempt, cause: GatewayError): Promise<StateAnswer> {
+    const isLost = cause.code === 'GATEWAY_OUTCOME_UNKNOWN';
+    const unanswered = { how: 'lost', workerId: attempt.workerId, at: this.clock.now() } as const;
+    const kept = this.acceptance.keepSent(lane, write);
+    if (kept) {
+      const late = this.replay.adopt(lane, kept.entry);
+      if (isLost) this.replay.settleLater(lane, kept.entry, unanswered);
+      else attempt.follow(late);
+      this.keepWaiting(lane);
+    } else {
+      this.forgetUnkept(lane, attempt, cause.code, write);
+    }
+    const why = classOf(write.input) === 'relative' ? TWICE : 'it could not be kept to be settled later';
+    const unknown = outcomeUnknown(write.input.functionId, why, cause);
+    return kept ? kept.answer.catch(() => Promise.reject(unknown)) : Promise.reject(unknown);
+  }
+
+  /** Its caller is told that nobody knows. Nothing more is sent to the key before a fence, or its answer. */
+  private forgetUnkept(lane: Lane, attempt: Attempt, code: string, write?: Write): void {
+    lane.turn = 'unclear';
+    this.witness.forget(lane.scope, lane.key);
+    if (code === 'GATEWAY_OUTCOME_UNKNOWN') this.liftAfterFence(lane, attempt.workerId, 'lost');
+    else attempt.follow(this.unkept(lane, attempt, write));
+    this.keepWaiting(lane);
+  }
+
+  private unkept(lane: Lane, { workerId }: Attempt, write: Write | undefined): LateAnswer {
+    return {
+      answered: (answer) => {
+        this.witness.writeEnded(lane.scope, lane.key);
+        if (write && !lane.record) this.learnFrom(write, answer);
+        void this.replay.lift(lane).catch(() => undefined); // the disk failed, and said so
+      },
+      gone: ({ code }) => this.liftAfterFence(lane, workerId, code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost'),
+    };
+  }
+
+  private liftAfterFence(lane: Lane, workerId: string | undefined, how: 'lost' | 'late'): void {
+    this.fence
+      .passed({ how, workerId, at: this.clock.now() })
+      .then(() => {
+        this.witness.writeEnded(lane.scope, lane.key);
+        return this.replay.lift(lane);
+      })
+      .catch(() => undefined); // the gateway stops, or the disk failed, and said so
+  }
+
+  private learnFrom({ input }: Write, answer: InvocationResult): void {
+    const { scope, key } = input;
+    const outcome = outcomeOf(input.functionId, answer);
+    if (outcome.kind === 'unclear') this.witness.forget(scope, key);
+    if (outcome.kind !== 'applied') return;
+    const after = afterIn(input, outcome.result);
+    if (after.kind === 'unknown') {
+      this.witness.forget(scope, key);
+      return;
+    }
+    if (this.witness.wantsBefore(scope)) {
+      this.witness.changed(scope, beforeIn(input, outcome.result), after);
+    }
+    this.witness.learn(scope, key, after);
+  }
+}
+
+/** One online write's way to the remote; what comes after its deadline goes to whoever has taken it over. */
+class Attempt implements LateAnswer {
+  private follower: LateAnswer | undefined;
+  /** What came before anybody had taken it over. */
+  private tell: ((follower: LateAnswer) => void) | undefined;
+
+  constructor(readonly workerId: string | undefined) {}
+
+  follow(follower: LateAnswer): void {
+    this.follower = follower;
+    this.tell?.(follower);
+  }
+
+  answered(answer: InvocationResult): void {
+    if (this.follower) this.follower.answered(answer);
+    else this.tell = (follower) => follower.answered(answer);
+  }
+
+  gone(cause: GatewayError): void {
+    if (this.follower) this.follower.gone(cause);
+    else this.tell = (follower) => follower.gone(cause);
+  }
+}
+
+/** What the key holds after a write that the remote has applied. */
+function afterIn(input: Write['input'], result: Payload | undefined): View {
+  if (input.functionId === 'state::delete') return ABSENT;
+  if (input.functionId === 'state::set') return knownValue(input.value);
+  const value = result?.value;
+  const after = isObject(value) ? member(value, 'new_value') : undefined;
+  return after === undefined ? { kind: 'unknown' } : knownValue(after);
+}
+
+const TWICE = 'sending it again could apply it twice';
+
+/** What the key held before; a null in an old value may also be no value. */
+function beforeIn({ functionId }: Write['input'], result: Payload | undefined): View {
+  const value = result?.value;
+  if (functionId === 'state::delete') return value === undefined ? ABSENT : knownValue(value);
+  return knownValue(isObject(value) ? orNull(member(value, 'old_value')) : null);
+}
+
+function outcomeUnknown(functionId: string, why: string, cause: unknown): GatewayError {
+  return new GatewayError(
+    'GATEWAY_OUTCOME_UNKNOWN',
+    `The remote engine was sent ${functionId} and did not answer: it may or may not have been executed, and it will ` +
+      `not be sent again, since ${why}`,
+    { cause },
+  );
+}
+
+function onlyTheRemote({ functionId }: CompareAndSet['input']): GatewayError {
+  return new GatewayError(
+    'GATEWAY_OFFLINE',
+    `Only the remote engine can answer ${functionId}: it is away, or earlier writes to this key have not reached it yet`,
+  );
+}
