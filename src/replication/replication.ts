@@ -124,7 +124,8 @@ export class Replication implements Service {
 
   /** The replay is woken by whatever changes; this is for what nobody told. */
   private async lookAround(): Promise<void> {
-    const { acceptance, log, replay } = this.parts;
+    const { acceptance, log, replay, space } = this.parts;
+    await space.start();
     acceptance.oldestAt = await log.oldestAcceptedAt().catch(() => undefined);
     replay.wake();
   }

@@ -139,10 +139,14 @@ function readNow(store: Store, key: string): Buffer | undefined {
 }
 
 function openingFailed(folder: string, error: unknown): GatewayError {
+  const reason = reasonOf(error);
+  const advice = reason.endsWith('No space left on device')
+    ? 'It is not damaged: make room on the disk and start again.'
+    : 'Bring the folder back from a copy, or choose an empty one.';
   const message =
     codeOf(error) === 'LEVEL_LOCKED'
       ? `The storage folder ${folder} is in use by another process. Stop that one, or give this gateway a folder of its own.`
-      : `The storage in ${folder} cannot be opened (${reasonOf(error)}). Bring the folder back from a copy, or choose an empty one.`;
+      : `The storage in ${folder} cannot be opened (${reason}). ${advice}`;
   return new GatewayError('GATEWAY_STORAGE', message, { cause: error });
 }
 

@@ -96,6 +96,9 @@ export class Lanes {
 
   /** Forgets what memory has of a lane, after the disk refused it. */
   discard(lane: Lane): void {
+    lane.record = this.recordOf(lane.scope, lane.key);
+    lane.view = undefined;
+    if (lane.turn !== 'free') return; // what was sent is still on its way, and nothing may pass it
     this.active.delete(lane.id);
     this.resting.delete(lane.id);
   }

@@ -11,7 +11,7 @@ const BYTES_PER_TRIP = 1024 * 1024;
 export class Scanner {
   private chunk: [key: string, record: Buffer][] = [];
   private at = 0;
-  private loading: Promise<void> | undefined;
+  private loading: Promise<number> | undefined;
   /** The first entry that could not be read: its key waits, and it is met again at the next start. */
   private damagedAt: number | undefined;
 
@@ -42,15 +42,15 @@ export class Scanner {
     return this.damagedAt === undefined ? this.cursor : this.damagedAt - 1;
   }
 
-  /** Fetches what follows, if it is on the disk yet. */
-  load(): Promise<void> {
+  /** Fetches what follows, if it is on the disk yet; gives how many there are. */
+  load(): Promise<number> {
     this.loading ??= this.fetch().finally(() => {
       this.loading = undefined;
     });
     return this.loading;
   }
 
-  private async fetch(): Promise<void> {
+  private async fetch(): Promise<number> {
     // A new iterator each time: an old one would keep everything that was deleted since it was made.
     const iterator = this.database.level.iterator({
       gt: entryKey(this.cursor),
@@ -60,6 +60,7 @@ export class Scanner {
     try {
       this.chunk = await iterator.nextv(ENTRIES_PER_TRIP);
       this.at = 0;
+      return this.chunk.length;
     } finally {
       await iterator.close();
     }

@@ -223,7 +223,15 @@ export class WriteAheadLog {
     if (entry.expected) return this.writes.commit([put(sentKey(entry.seq), Buffer.alloc(0))]);
     if (entry.seq <= this.book.sentUpTo - SENDING_STEP / 2) return undefined;
     this.setAside ??= this.setMoreAside(entry.seq);
-    return entry.seq <= this.book.sentUpTo ? undefined : this.setAside;
+    this.setAside.catch(() => undefined); // the disk failed, and said so
+    if (entry.seq <= this.book.sentUpTo) return undefined;
+    return this.setAside.then(() => this.noteSending(entry)); // what is on its way may not reach this far
+  }
+
+  /** It was not sent after all. */
+  takeBackNote(entry: Entry): void {
+    if (!entry.expected) return;
+    this.writes.commitLater([{ type: 'del', key: sentKey(entry.seq) }]).catch(() => undefined); // it would only be read back
   }
 
   commit(operations: readonly WriteOp[]): Promise<void> {

@@ -28,12 +28,17 @@ export function outcomeOf(
   { error, result }: InvocationResult,
 ): Outcome {
   if (!error) return { kind: 'applied', result };
+  if (isRefusal(error)) return { kind: 'refused', error };
   const code = codeIn(error);
-  if (REFUSALS.includes(code)) return { kind: 'refused', error };
   // An engine reads before it deletes, and says so when it got no further.
   const neverBegan =
     code === 'function_not_found' || (code === 'GET_ERROR' && functionId === 'state::delete');
   return { kind: neverBegan ? 'not-now' : 'unclear', error };
+}
+
+/** Whether an error says that the call will never be executed as it is. */
+export function isRefusal(error: ErrorBody): boolean {
+  return REFUSALS.includes(codeIn(error));
 }
 
 /** The standalone state worker puts the engine's code into the message of an `invocation_failed`. */

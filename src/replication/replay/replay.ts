@@ -14,7 +14,7 @@ import type { Witness } from '../mirror/witness.js';
 import type { LateAnswer, RemoteCaller } from '../remote-caller.js';
 import { ABSENT, type Known, knownValue, UNKNOWN, type View } from '../view.js';
 import { classOf, orNull, type Passed, type WriteClass } from '../write.js';
-import { outcomeOf } from './answers.js';
+import { isRefusal, outcomeOf } from './answers.js';
 import type { Endings } from './endings.js';
 import type { Fence, Unanswered } from './fence.js';
 import type { Pace } from './pace.js';
@@ -55,9 +55,13 @@ export class Replay {
   private readonly ready: Lane[] = [];
   private readonly startedAt: number;
   private pumping = false;
+  private isLoading = false;
+  /** Somebody wanted more while it was being loaded, perhaps of what came since. */
+  private isAskedAgain = false;
   private pausedUntil = 0;
   private finishing: { ended: Promise<void>; lanes: Lane[] } | undefined;
   private callOffTimer: (() => void) | undefined;
+  private timerDue = 0;
   inFlight = 0;
   settling = 0;
   /** Writes that the remote took from the log, since the start. */
@@ -101,6 +105,11 @@ export class Replay {
     lane.turn = 'logged';
     this.inHand.set(lane, entry);
     return this.lateAnswerOf(lane, entry, this.options.workerId());
+  }
+
+  /** The disk did not take the head that was adopted. */
+  letGo(lane: Lane): void {
+    this.inHand.delete(lane);
   }
 
   /** What the remote said to a lane's head. */
@@ -179,16 +188,17 @@ export class Replay {
 
   private loadMore(): void {
     if (this.scanner.cursor >= this.log.book.next - 1) return;
-    const before = this.scanner.cursor;
+    this.isAskedAgain = this.isLoading;
+    if (this.isLoading) return;
+    this.isLoading = true;
     this.scanner.load().then(
-      () => {
-        const entry = this.scanner.next();
-        if (!entry) return; // not on the disk yet: its acceptance wakes us
-        this.meet(entry);
-        this.wake();
+      (found) => {
+        this.isLoading = false;
+        // Nothing: it is not on the disk yet, and its acceptance wakes us, or has done so meanwhile.
+        if (found > 0 || this.isAskedAgain) this.wake();
       },
       (error: unknown) => {
-        this.scanner.cursor = before;
+        this.isLoading = false;
         this.logger.error({ reason: messageOf(error) }, 'reading the log failed');
         this.wakeIn(NOT_NOW_MS);
       },
@@ -258,6 +268,7 @@ export class Replay {
   private unanswered(lane: Lane, entry: Entry, workerId: string | undefined, error: unknown): void {
     switch (error instanceof GatewayError ? error.code : undefined) {
       case 'GATEWAY_OFFLINE':
+        this.log.takeBackNote(entry);
         this.ready.unshift(lane); // not sent
         return;
       case 'GATEWAY_TIMEOUT':
@@ -317,6 +328,9 @@ export class Replay {
       return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
     }
     const found = await this.readBack(lane);
+    if (!found) {
+      return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
+    }
     const after = afterOf(entry);
     const { scope, key } = entry.write;
     const before = this.witness.peek(scope, key);
@@ -352,14 +366,16 @@ export class Replay {
     if ((lane.record as LaneRecord).count === 1) return 'none';
     const next = this.log.nextIn(lane, seq);
     const write = next === undefined ? undefined : this.log.entry(next)?.write;
-    return write ? classOf(write.input) : 'absolute'; // not on the disk yet: it is judged when it is its turn
+    return write ? classOf(write.input) : 'relative'; // not on the disk yet: it may be one
   }
 
-  private readBack(lane: Lane): Promise<Known> {
-    const read = async (): Promise<Known> => {
+  /** What the key holds; undefined: the remote will not tell us. */
+  private readBack(lane: Lane): Promise<Known | undefined> {
+    const read = async (): Promise<Known | undefined> => {
       const { scope, key } = lane;
       const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
       const answer = await this.caller.call(call, this.options.patienceMs);
+      if (answer.error && isRefusal(answer.error)) return undefined;
       if (answer.error) throw GatewayError.fromBody(answer.error);
       return answer.result ? valueText(answer.result.text) : ABSENT;
     };
@@ -397,7 +413,7 @@ export class Replay {
     this.finishing = { ended, lanes };
     ended.then(
       () => {
-        for (const finished of lanes) this.proceed(finished);
+        for (const finished of lanes) this.proceedOrStick(finished);
         this.wake();
       },
       (error: unknown) => {
@@ -411,6 +427,15 @@ export class Replay {
     await ended; // so that after a crash the next one is not taken for one that was never sent
     this.proceed(lane);
     this.wake();
+  }
+
+  /** One damaged record holds up its own lane only. */
+  private proceedOrStick(lane: Lane): void {
+    try {
+      this.proceed(lane);
+    } catch (error) {
+      this.stuck(error);
+    }
   }
 
   /** The next one of the lane, if it is on the disk; if not, the scanner will meet it. */
@@ -434,7 +459,10 @@ export class Replay {
 
   /** Always false, as an answer to "may one be taken now". */
   private wakeIn(ms: number): false {
-    if (this.callOffTimer || this.stopping.aborted) return false;
+    const due = this.clock.now() + ms;
+    if ((this.callOffTimer && this.timerDue <= due) || this.stopping.aborted) return false;
+    this.callOffTimer?.();
+    this.timerDue = due;
     const timer = setTimeout(() => {
       this.callOffTimer = undefined;
       this.wake();

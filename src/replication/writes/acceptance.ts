@@ -1,5 +1,5 @@
 /** Writes that we accept ourselves, for the remote to have later (promises: accepted-means-durable). */
-import { GatewayError } from '../../errors.js';
+import { GatewayError, messageOf } from '../../errors.js';
 import type { StateAnswer } from '../../operations/calls.js';
 import { printJson } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
@@ -95,13 +95,13 @@ export class Acceptance {
     const effect = effectOf(input, before);
     const acceptedAt = this.options.now();
     const isRelative = classOf(input) === 'relative';
+    if (this.log.isEmpty) this.oldestAt = acceptedAt;
     const { entry, durable } = this.log.append(
       lane,
       isRelative
         ? { write, acceptedAt, sent, expected: { before, after: effect.after } }
         : { write, acceptedAt, sent },
     );
-    this.oldestAt ??= acceptedAt;
     lane.view = effect.after;
     const answer = durable.then(
       () => {
@@ -110,7 +110,7 @@ export class Acceptance {
       },
       (error: unknown) => {
         this.lanes.discard(lane); // nothing is written any more; reads go on from what the disk holds
-        throw error;
+        throw diskFailed(input, error);
       },
     );
     return { entry, answer };
@@ -133,6 +133,16 @@ export class Acceptance {
     if (!entry) return UNKNOWN;
     return entry.expected?.after ?? effectOf(entry.write.input, UNKNOWN).after;
   }
+}
+
+/** What LevelDB was given may be found at the next start, whatever became of the call: then it is sent. */
+function diskFailed({ functionId }: WriteInput, cause: unknown): GatewayError {
+  return new GatewayError(
+    'GATEWAY_OUTCOME_UNKNOWN',
+    `The disk failed while ${functionId} was logged: it was not accepted, but it may be found on the disk at the next start, ` +
+      `and will then be sent (${messageOf(cause)})`,
+    { cause },
+  );
 }
 
 function valueUnknown({ functionId, scope, key }: WriteInput): GatewayError {

@@ -10,7 +10,7 @@ import { backlogFull } from '../log/limits.js';
 import type { Witness } from '../mirror/witness.js';
 import type { LateAnswer, RemoteCaller } from '../remote-caller.js';
 import { outcomeOf } from '../replay/answers.js';
-import type { Fence } from '../replay/fence.js';
+import type { Fence, Unanswered } from '../replay/fence.js';
 import type { Replay } from '../replay/replay.js';
 import { ABSENT, knownValue, type View } from '../view.js';
 import { classOf, orNull, type Passed, type Write } from '../write.js';
@@ -275,7 +275,12 @@ export class Writer {
     }
     const why = classOf(write.input) === 'relative' ? TWICE : 'it could not be kept to be settled later';
     const unknown = outcomeUnknown(write.input.functionId, why, cause);
-    return kept ? kept.answer.catch(() => Promise.reject(unknown)) : Promise.reject(unknown);
+    if (!kept) return Promise.reject(unknown);
+    return kept.answer.catch(() => {
+      this.replay.letGo(lane);
+      this.forgetUnkept(lane, attempt, cause.code, write);
+      throw unknown;
+    });
   }
 
   /** Its caller is told that nobody knows. Nothing more is sent to the key before a fence, or its answer. */
@@ -290,6 +295,10 @@ export class Writer {
   private unkept(lane: Lane, { workerId }: Attempt, write: Write | undefined): LateAnswer {
     return {
       answered: (answer) => {
+        if (answer.error) {
+          this.liftAfterFence(lane, workerId, 'error'); // an engine that passes calls on may yet execute it
+          return;
+        }
         this.witness.writeEnded(lane.scope, lane.key);
         if (write && !lane.record) this.learnFrom(write, answer);
         void this.replay.lift(lane).catch(() => undefined); // the disk failed, and said so
@@ -298,7 +307,7 @@ export class Writer {
     };
   }
 
-  private liftAfterFence(lane: Lane, workerId: string | undefined, how: 'lost' | 'late'): void {
+  private liftAfterFence(lane: Lane, workerId: string | undefined, how: Unanswered['how']): void {
     this.fence
       .passed({ how, workerId, at: this.clock.now() })
       .then(() => {
