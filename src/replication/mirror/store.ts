@@ -8,10 +8,10 @@ import { MirrorCache, type MirrorEntry, newEntry } from './cache.js';
 import { bytesOf, type ChunkRow, readChunk } from './chunk.js';
 import { BOOKMARK_KEY, decodeLearnt, encodeLearnt, inWords, VALUES } from './layout.js';
 
-/** How long what was learnt waits for more to be written with it. */
-const GATHER_MS = 20;
-/** An unchanged value is written again, for its age, at most this often. */
-const REWRITE_MS = 1000;
+/** How long what was learnt waits for more to be written with it: hot keys change many times meanwhile, and disks wear. */
+const GATHER_MS = 200;
+/** An unchanged value is written again, for its age, at most this often: after a restart it looks older than it is. */
+const REWRITE_MS = 30_000;
 const CACHE_BYTES = 16 * 2 ** 20;
 /** Values written in one batch: making it keeps the event loop from other work. */
 const PORTION = 1000;
