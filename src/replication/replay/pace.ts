@@ -9,8 +9,8 @@ export interface PaceOptions {
   ratePerS: number;
 }
 
-/** A full window is refilled when this much of it is used, or so many ms later: frames that leave together cost less. */
-const REFILL_AT = 0.75;
+/** A full window is refilled when only this much of it is used, or so many ms later: frames that leave together cost less. */
+const REFILL_AT = 0.5;
 const REFILL_MS = 2;
 
 /** How much the replay may send now: its share of the link, and under the cap. Time is handed in. */

@@ -10,13 +10,14 @@ describe('the pace of the replay', () => {
     expect(pace.mayTake(0, 8, 0)).toBe(false);
   });
 
-  it('refills a full window a quarter at a time, or after two milliseconds', () => {
+  it('refills a full window half at a time, or after two milliseconds', () => {
     const pace = new Pace({ ...options, window: 100 }, 0);
     expect(pace.mayTake(0, 100, 0)).toBe(false);
     expect(pace.waitMs(0)).toBe(0); // it takes an answer
     expect(pace.mayTake(0, 99, 0)).toBe(false);
     expect(pace.waitMs(0)).toBe(2);
-    expect(pace.mayTake(0, 75, 0)).toBe(true);
+    expect(pace.mayTake(0, 51, 0)).toBe(false);
+    expect(pace.mayTake(0, 50, 0)).toBe(true);
     expect(pace.mayTake(0, 99, 0)).toBe(true);
     expect(pace.mayTake(1, 100, 0)).toBe(false);
     expect(pace.mayTake(3, 99, 0)).toBe(true);
