@@ -35,6 +35,11 @@ export class RemoteSide implements FenceLink {
     return this.link.epoch?.workerId;
   }
 
+  get openedAt(): number | undefined {
+    const { status } = this.link;
+    return status.state === 'open' ? status.since : undefined;
+  }
+
   get fenceable(): boolean {
     return this.traits.current.fenceable;
   }

@@ -13,6 +13,8 @@ export interface Unanswered {
 export interface FenceLink {
   /** Our worker id on the open connection; undefined: there is none. */
   readonly workerId: string | undefined;
+  /** When that connection opened, in ms; undefined: there is none. */
+  readonly openedAt: number | undefined;
   /** Whether this remote forgets a connection of ours for good, and says so. Known once the link is open. */
   readonly fenceable: boolean;
   /** Whether an error answer of this remote ends what it did (not so if it passes calls on). */
@@ -47,8 +49,10 @@ export class Fence {
     if (how === 'error' && this.link.answersEndCalls) return true;
     const isGone = how === 'lost' && this.link.fenceable && workerId !== undefined;
     const fenced = isGone && (await this.hasGone(workerId));
-    // The real protection: frames of a dead connection were executed up to 316 ms later.
-    const left = at + this.settleDelayMs - this.clock.now();
+    // The real protection: frames of a dead connection were executed up to 316 ms later. It counts from when the remote
+    // heard of us again: what it had not read before, it reads only then.
+    const since = how === 'lost' ? Math.max(at, this.link.openedAt ?? at) : at;
+    const left = since + this.settleDelayMs - this.clock.now();
     if (left > 0) await this.clock.wait(left, this.stopping);
     await this.link.opened(this.stopping);
     return fenced;
