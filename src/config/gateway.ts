@@ -5,10 +5,10 @@ import type { z } from 'zod';
 import { check, type Part } from './check.js';
 import type { GatewayOptions } from './config.js';
 import type { ConfigDocument } from './document.js';
-import { notedYet, refusedYet } from './not-yet.js';
+import { refusedYet } from './not-yet.js';
 import type { Overrides } from './overrides.js';
 import { keyOf, type Path, pathsOf, valueAt, withoutKeys } from './paths.js';
-import { placeOutside, type Report } from './report.js';
+import type { Report } from './report.js';
 import { gatewayBlock } from './schema.js';
 import { toCamel } from './spelling.js';
 
@@ -34,10 +34,6 @@ export function readGateway(part: Part = nothing, around: Surroundings): Gateway
   const value = withoutKeys([...refusedYet.keys()], part.value, 'iii-state-gateway');
   const written = check(gatewayBlock, { ...part, value }, document, report);
   if (written === undefined) return undefined;
-  const adminNote = notedYet.get('iii-state-gateway.admin');
-  if (adminNote && overrides.adminPort !== undefined)
-    report.note(placeOutside('--admin-port'), '', adminNote);
-
   const { remote, data_dir } = written;
   return toCamel({
     ...written,
@@ -48,25 +44,13 @@ export function readGateway(part: Part = nothing, around: Surroundings): Gateway
 }
 
 function tellWhatIsNotYet(part: Part, document: ConfigDocument, report: Report): void {
-  const tell = (
-    table: ReadonlyMap<string, string>,
-    say: Report['fault'],
-    isHarmless: (value: unknown, path: Path) => boolean,
-  ) => {
-    for (const [pattern, sentence] of table) {
-      for (const path of pathsOf(pattern, part.value, 'iii-state-gateway')) {
-        const value = valueAt(part.value, path);
-        if (value === undefined || isHarmless(value, path)) continue;
-        say(document.placeOfKey([...part.path, ...path]), keyOf([...part.key, ...path]), sentence);
-      }
+  for (const [pattern, sentence] of refusedYet) {
+    for (const path of pathsOf(pattern, part.value, 'iii-state-gateway')) {
+      const value = valueAt(part.value, path);
+      if (value === undefined || isDefault(value, path)) continue;
+      report.fault(document.placeOfKey([...part.path, ...path]), keyOf([...part.key, ...path]), sentence);
     }
-  };
-  tell(refusedYet, (...line) => report.fault(...line), isDefault);
-  tell(
-    notedYet,
-    (...line) => report.note(...line),
-    (value) => value === 'off',
-  );
+  }
 }
 
 const defaults = gatewayBlock.parse({ scopes: [{}] });

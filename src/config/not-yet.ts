@@ -56,9 +56,6 @@ export const refusedYet = new Map<string, string>([
   ['iii-state-gateway.scopes[].retain_ms', 'bringing back what the remote has lost comes in a later version'],
 ]);
 
-/** Accepted with a note, because files that work now should keep working then. */
-export const notedYet = new Map<string, string>([]);
-
 /** Options that an engine knows in a block of its own, and that have no meaning here. */
 export const refusedHere = new Map<string, string>([
   [
