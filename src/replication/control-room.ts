@@ -2,6 +2,7 @@ import type { Breaker } from '../remote/breaker.js';
 import type { RemoteLink } from '../remote/link.js';
 import { describeStatus } from '../remote/status.js';
 import type { Lanes } from './log/lanes.js';
+import type { Entry } from './log/layout.js';
 import type { LogLimits } from './log/limits.js';
 import type { Quarantine, QuarantinedEntry } from './log/quarantine.js';
 import { notFound, type Receipts } from './log/receipts.js';
@@ -100,7 +101,7 @@ export class ControlRoom implements Operator {
   }
 
   async retryQuarantined(seq: number): Promise<{ receipt: string }> {
-    const { writer, acceptance, replay, log } = this.parts;
+    const { writer, receipts, replay, log } = this.parts;
     const { write } = this.staying(seq).entry;
     if (log.writeFailure) throw log.writeFailure;
     let left: Promise<void> | undefined;
@@ -109,7 +110,7 @@ export class ControlRoom implements Operator {
     });
     await Promise.all([again.answer, left]);
     replay.wake();
-    return { receipt: acceptance.receiptOf(again.entry.seq) };
+    return { receipt: receipts.nameOf(again.entry.seq) };
   }
 
   async dropQuarantined(seq: number): Promise<void> {
@@ -139,7 +140,7 @@ export class ControlRoom implements Operator {
   private find(seq: number): Receipt {
     const { log, receipts, quarantine } = this.parts;
     const entry = log.entry(seq);
-    if (entry) return receipts.unsettled(entry, this.mayHaveLeft(seq, entry) ? 'sent' : 'pending');
+    if (entry) return receipts.unsettled(entry, this.mayHaveLeft(entry) ? 'sent' : 'pending');
     const quarantined = quarantine.find(seq);
     if (quarantined) {
       const { seq: _, bytes: __, ...receipt } = quarantine.describe(quarantined);
@@ -150,11 +151,11 @@ export class ControlRoom implements Operator {
     throw notFound(receipts.nameOf(seq));
   }
 
-  private mayHaveLeft(seq: number, entry: NonNullable<ReturnType<WriteAheadLog['entry']>>): boolean {
+  private mayHaveLeft(entry: Entry): boolean {
     const { lanes, log } = this.parts;
     const lane = lanes.find(entry.write.scope, entry.write.key);
     if (!lane) return false;
-    const isHead = lane.record?.head === seq;
+    const isHead = lane.record?.head === entry.seq;
     const left = isHead && (lane.turn === 'logged' || log.mayHaveBeenSent(entry));
     lanes.release(lane);
     return left;

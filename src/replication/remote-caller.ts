@@ -1,12 +1,5 @@
-import type { GatewayError } from '../errors.js';
 import type { InvocationResult } from '../protocol/messages.js';
-import type { RemoteCall } from '../remote/calls.js';
-
-/** What becomes of a call after its deadline. */
-export interface LateAnswer {
-  answered(result: InvocationResult): void;
-  gone(cause: GatewayError): void;
-}
+import type { LateAnswer, RemoteCall } from '../remote/calls.js';
 
 /** The way to the remote, behind the breaker. */
 export interface RemoteCaller {

@@ -84,8 +84,6 @@ export class Replication implements Service {
   }
 
   async start(): Promise<void> {
-    const { space } = this.parts;
-    await space.start();
     await this.lookAround();
     this.tick ??= setInterval(() => void this.lookAround(), TICK_MS).unref();
   }
@@ -125,7 +123,7 @@ export class Replication implements Service {
   /** The replay is woken by whatever changes; this is for what nobody told. */
   private async lookAround(): Promise<void> {
     const { acceptance, log, replay, space } = this.parts;
-    await space.start();
+    await space.look();
     acceptance.oldestAt = await log.oldestAcceptedAt().catch(() => undefined);
     replay.wake();
   }
@@ -168,9 +166,9 @@ async function build(ground: ReplicationGround, stopping: AbortSignal) {
   const endings = new Endings(log, witness, receipts, quarantine, clock.now, logger);
   const barrier = new Barrier(database, log, endings);
   const limits = logLimits(config);
-  const space = new FreeSpace(folder, clock.now);
+  const space = new FreeSpace(folder);
   const acceptance = new Acceptance(log, lanes, space, {
-    gatewayId,
+    receiptOf: (seq) => receipts.nameOf(seq),
     limits,
     now: clock.now,
     blindWrites: (scope) => rules.for(scope).blindWrites,

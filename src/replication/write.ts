@@ -1,7 +1,7 @@
 /** Writes as the replication sees them: what they do to a key, and whether reading can tell that they were done. */
 import type { StateInputOf } from '../operations/calls.js';
 import { applyOps, type OpError } from '../operations/update-ops.js';
-import type { Json } from '../protocol/json.js';
+import { isObject, type Json, member } from '../protocol/json.js';
 import type { Payload } from '../protocol/payload.js';
 import { ABSENT, jsonOf, knownValue, UNKNOWN, type View } from './view.js';
 
@@ -61,4 +61,16 @@ export function effectOf(input: WriteInput, before: View): Effect {
 /** The value in an answer's member; what an engine leaves out is null. */
 export function orNull(value: Json | undefined): Json {
   return value ?? null;
+}
+
+/** What the result of a set or an update says the key holds now; undefined: it does not say. */
+export function newValueIn(result: Payload | undefined): Json | undefined {
+  const value = result?.value;
+  return isObject(value) ? member(value, 'new_value') : undefined;
+}
+
+/** What it says the key held before; null may also be no value. */
+export function oldValueIn(result: Payload | undefined): Json {
+  const value = result?.value;
+  return isObject(value) ? orNull(member(value, 'old_value')) : null;
 }

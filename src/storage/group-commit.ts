@@ -149,7 +149,8 @@ async function writeBatch(store: Store, operations: readonly WriteOp[], sync: bo
   await batch.write({ sync });
 }
 
-function afterMs(action: () => void, ms: number): () => void {
+/** A timer that does not keep the process alive. */
+export function afterMs(action: () => void, ms: number): () => void {
   const timer = setTimeout(action, ms);
   timer.unref();
   return () => clearTimeout(timer);

@@ -1,31 +1,17 @@
 import { statfs } from 'node:fs/promises';
 
-/** How old the figure may be that a decision is based on. */
-const FRESH_MS = 1000;
-
-/** Free bytes of the disk under a folder, looked up in the background so that no write waits for it. */
+/** Free bytes of the disk under a folder: looked up every now and then, so that no write waits for it. */
 export class FreeSpace {
   private bytes = Number.POSITIVE_INFINITY;
-  private askedAt = Number.NEGATIVE_INFINITY;
 
-  constructor(
-    private readonly folder: string,
-    private readonly now: () => number,
-  ) {}
+  constructor(private readonly folder: string) {}
 
-  /** Looks once, so that the first decision has a figure. */
-  async start(): Promise<void> {
-    await this.look();
-  }
-
-  /** The last figure; an old one is renewed for the next call. */
+  /** The figure of the last look. */
   get free(): number {
-    if (this.now() - this.askedAt > FRESH_MS) void this.look();
     return this.bytes;
   }
 
-  private async look(): Promise<void> {
-    this.askedAt = this.now();
+  async look(): Promise<void> {
     const disk = await statfs(this.folder).catch(() => undefined); // no figure is no reason to refuse
     if (disk) this.bytes = disk.bavail * disk.bsize;
   }

@@ -50,10 +50,6 @@ export class Lanes {
     private readonly recordOfEntry: (entry: Entry) => LaneRecord | undefined,
   ) {}
 
-  get size(): number {
-    return this.active.size;
-  }
-
   /** The lane of a key; one that is not in memory is read from the log or begun. */
   open(scope: string, key: string): Lane {
     const id = scopedKey('', scope, key);

@@ -110,13 +110,18 @@ export class WriteAheadLog {
     return this.read(entryKey(seq), `entry ${seq} of the log`, (body) => decodeEntry(seq, body));
   }
 
-  /** When the oldest entry was accepted; undefined: there is none. */
-  async oldestAcceptedAt(): Promise<number | undefined> {
+  /** The sequence number of the oldest entry; undefined: there is none. */
+  async firstSeq(): Promise<number | undefined> {
     if (this.isEmpty) return undefined;
     const range = { gt: entryKey(this.book.acknowledged), lt: afterLast(ENTRIES), limit: 1 };
-    const [first] = await this.database.level.iterator(range).all();
-    const body = first && openRecord(...first);
-    return body && decodeEntry(seqIn(ENTRIES, first[0]), body).acceptedAt;
+    const [first] = await this.database.level.keys(range).all();
+    return first === undefined ? undefined : seqIn(ENTRIES, first);
+  }
+
+  /** When the oldest entry was accepted. @throws GatewayError `GATEWAY_STORAGE` if it is damaged. */
+  async oldestAcceptedAt(): Promise<number | undefined> {
+    const first = await this.firstSeq();
+    return first === undefined ? undefined : this.entry(first)?.acceptedAt;
   }
 
   /** Puts a write at the end of its lane; `durable` resolves when it survives a power cut. */
@@ -176,12 +181,10 @@ export class WriteAheadLog {
     const operations: WriteOp[] = [{ type: 'del', key: entryKey(entry.seq) }];
     if (entry.expected) operations.push({ type: 'del', key: sentKey(entry.seq) });
     if (record.count > 1) {
-      const head =
-        lane.links?.get(entry.seq) ?? this.read(nextKey(entry.seq), 'a link of the log', decodeSeq);
       operations.push({ type: 'del', key: nextKey(entry.seq) });
       lane.record = {
         count: record.count - 1,
-        head: head ?? record.last,
+        head: this.nextIn(lane, entry.seq) ?? record.last,
         last: record.last,
         fenceFirst: false,
       };

@@ -1,7 +1,7 @@
 /** The last known values of the remote (promises: unknown-is-not-absent). */
 import type { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
-import type { GroupCommit, Schedule, WriteOp } from '../../storage/group-commit.js';
+import { afterMs, type GroupCommit, type Schedule, type WriteOp } from '../../storage/group-commit.js';
 import { rangeOfScope } from '../../storage/scoped-keys.js';
 import type { Known } from '../view.js';
 import { nameOf, VALUES, valueId } from './layout.js';
@@ -123,10 +123,4 @@ export class Mirror {
   stop(): Promise<void> {
     return this.store.stop();
   }
-}
-
-function afterMs(action: () => void, ms: number): () => void {
-  const timer = setTimeout(action, ms);
-  timer.unref();
-  return () => clearTimeout(timer);
 }

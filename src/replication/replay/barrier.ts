@@ -2,7 +2,7 @@ import { GatewayError } from '../../errors.js';
 import type { Database } from '../../storage/database.js';
 import { openRecord } from '../../storage/record.js';
 import { rangeOfScope } from '../../storage/scoped-keys.js';
-import { afterLast, decodeLane, ENTRIES, entryKey, LANES, seqIn } from '../log/layout.js';
+import { decodeLane, LANES } from '../log/layout.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Endings } from './endings.js';
 
@@ -53,7 +53,10 @@ export class Barrier {
   /** The sequence number of a covered write that is in the log and not newer than `last`. */
   private async firstOf({ scope, key }: Covered, last: number): Promise<number | undefined> {
     if (this.log.isEmpty) return undefined;
-    if (scope === undefined) return this.firstInLog(last);
+    if (scope === undefined) {
+      const first = await this.log.firstSeq();
+      return first !== undefined && first <= last ? first : undefined;
+    }
     if (key !== undefined) {
       const head = this.log.laneRecord(scope, key)?.head;
       return head !== undefined && head <= last ? head : undefined;
@@ -64,13 +67,6 @@ export class Barrier {
       if (head !== undefined && head <= last) return head;
     }
     return undefined;
-  }
-
-  private async firstInLog(last: number): Promise<number | undefined> {
-    const range = { gt: entryKey(this.log.book.acknowledged), lt: afterLast(ENTRIES), limit: 1 };
-    const [first] = await this.database.level.keys(range).all();
-    const seq = first === undefined ? undefined : seqIn(ENTRIES, first);
-    return seq !== undefined && seq <= last ? seq : undefined;
   }
 }
 

@@ -1,6 +1,7 @@
 import type { ErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { WriteOp } from '../../storage/group-commit.js';
+import type { Ending } from '../log/book.js';
 import type { Lane } from '../log/lanes.js';
 import { CONFLICTS, type Entry, seqKey } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
@@ -35,37 +36,23 @@ export class Endings {
 
   /** The remote has it; `after` is what the key holds now. */
   commit(lane: Lane, entry: Entry, after: View): Promise<void> {
-    const together: WriteOp[] = [];
-    this.receipts.settle(entry, 'committed', this.now());
-    this.note(together, entry, after);
-    return this.told(entry, this.log.end({ lane, entry, together }, 'committed'));
+    return this.end(lane, entry, 'committed', after);
   }
 
   /** The remote has it, and it went over somebody else's value. */
   commitOver(lane: Lane, entry: Entry, after: View, overwritten: View): Promise<void> {
-    const together: WriteOp[] = [];
-    this.receipts.settle(entry, 'committed', this.now());
-    this.note(together, entry, after);
-    together.push(this.conflict(entry, 'won', overwritten));
     this.log.book.conflictsWon += 1;
-    return this.told(entry, this.log.end({ lane, entry, together }, 'committed'));
+    return this.end(lane, entry, 'committed', after, this.conflict(entry, 'won', overwritten));
   }
 
   /** It lost to what the remote holds. */
   lose(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    const together: WriteOp[] = [];
-    this.receipts.settle(entry, 'conflicted', this.now());
-    this.note(together, entry, found);
-    together.push(this.conflict(entry, 'lost', found));
-    return this.told(entry, this.log.end({ lane, entry, together }, 'conflicted'));
+    return this.end(lane, entry, 'conflicted', found, this.conflict(entry, 'lost', found));
   }
 
   /** Later writes to the key take its place. */
   supersede(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    const together: WriteOp[] = [];
-    this.receipts.settle(entry, 'superseded', this.now());
-    this.note(together, entry, found);
-    return this.told(entry, this.log.end({ lane, entry, together }, 'superseded'));
+    return this.end(lane, entry, 'superseded', found);
   }
 
   /** It goes where operators decide. */
@@ -95,6 +82,13 @@ export class Endings {
       if (left.length > 0) this.waiting.set(seq, left);
       else this.waiting.delete(seq);
     };
+  }
+
+  private end(lane: Lane, entry: Entry, ending: Ending, holds: View, conflict?: WriteOp): Promise<void> {
+    const together = conflict ? [conflict] : [];
+    this.receipts.settle(entry, ending, this.now());
+    this.note(together, entry, holds);
+    return this.told(entry, this.log.end({ lane, entry, together }, ending));
   }
 
   private note(batch: WriteOp[], { write: { scope, key } }: Entry, after: View): void {

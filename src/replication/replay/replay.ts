@@ -1,19 +1,18 @@
 import pRetry from 'p-retry';
 import { type ErrorBody, GatewayError, messageOf, toErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
-import { isObject, member } from '../../protocol/json.js';
 import type { InvocationResult } from '../../protocol/messages.js';
 import { Payload } from '../../protocol/payload.js';
-import type { RemoteCall } from '../../remote/calls.js';
+import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import { type Entry, type LaneRecord, valueText } from '../log/layout.js';
 import type { Scanner } from '../log/scanner.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Witness } from '../mirror/witness.js';
-import type { LateAnswer, RemoteCaller } from '../remote-caller.js';
+import type { RemoteCaller } from '../remote-caller.js';
 import { ABSENT, type Known, knownValue, UNKNOWN, type View } from '../view.js';
-import { classOf, orNull, type Passed, type WriteClass } from '../write.js';
+import { classOf, effectOf, newValueIn, oldValueIn, orNull, type Passed, type WriteClass } from '../write.js';
 import { isRefusal, outcomeOf } from './answers.js';
 import type { Endings } from './endings.js';
 import type { Fence, Unanswered } from './fence.js';
@@ -298,9 +297,13 @@ export class Replay {
     this.replayed += 1;
     const { write } = entry;
     const isDelete = write.functionId === 'state::delete';
-    const change = isDelete ? undefined : changeIn(result);
-    const after: View = isDelete ? ABSENT : change ? change.after : UNKNOWN;
-    const oldValue = isDelete ? orNull(result?.value) : change?.oldValue;
+    const newValue = isDelete ? undefined : newValueIn(result);
+    const after: View = isDelete ? ABSENT : newValue === undefined ? UNKNOWN : knownValue(newValue);
+    const oldValue = isDelete
+      ? orNull(result?.value)
+      : newValue === undefined
+        ? undefined
+        : oldValueIn(result);
     const base = this.witness.peek(write.scope, write.key);
     if (after.kind !== 'unknown' && this.witness.wantsBefore(write.scope)) {
       this.witness.changed(write.scope, oldValue === undefined ? UNKNOWN : knownValue(oldValue), after);
@@ -324,14 +327,10 @@ export class Replay {
       this.sendAgain(lane);
       return;
     }
-    if (entry.expected) {
-      return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
-    }
+    const { after } = effectOf(entry.write.input, UNKNOWN);
+    if (after.kind === 'unknown') return this.giveUp(lane, entry); // it depends on what was there before
     const found = await this.readBack(lane);
-    if (!found) {
-      return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
-    }
-    const after = afterOf(entry);
+    if (!found) return this.giveUp(lane, entry);
     const { scope, key } = entry.write;
     const before = this.witness.peek(scope, key);
     const decision = settle({
@@ -346,18 +345,18 @@ export class Replay {
       case 'committed':
         this.replayed += 1;
         if (this.witness.wantsBefore(scope)) this.witness.changed(scope, before, after);
-        return this.proceedAfter(lane, this.endings.commit(lane, entry, after));
+        return this.finish(lane, this.endings.commit(lane, entry, after));
       case 'send-again':
       case 'overwrite': // the answer's old value tells what was overwritten
         if (unanswered.how === 'error') this.sendAgainLater(lane);
         else this.sendAgain(lane);
         return;
       case 'yield':
-        return this.proceedAfter(lane, this.endings.lose(lane, entry, found));
+        return this.finish(lane, this.endings.lose(lane, entry, found));
       case 'unknown':
-        return this.proceedAfter(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
+        return this.giveUp(lane, entry);
       case 'superseded':
-        return this.proceedAfter(lane, this.endings.supersede(lane, entry, found));
+        return this.finish(lane, this.endings.supersede(lane, entry, found));
     }
   }
 
@@ -402,7 +401,15 @@ export class Replay {
     );
   }
 
-  /** Goes on once the batch is written, together with all other lanes of that batch. */
+  /** Nothing can tell whether it was executed. */
+  private giveUp(lane: Lane, entry: Entry): void {
+    this.finish(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
+  }
+
+  /**
+   * Goes on once the batch is written, so that after a crash the next one is not taken for one that was never sent;
+   * together with all other lanes of that batch.
+   */
   private finish(lane: Lane, ended: Promise<void>): void {
     this.witness.writeEnded(lane.scope, lane.key);
     if (this.finishing?.ended === ended) {
@@ -420,13 +427,6 @@ export class Replay {
         this.stuck(error);
       },
     );
-  }
-
-  private async proceedAfter(lane: Lane, ended: Promise<void>): Promise<void> {
-    this.witness.writeEnded(lane.scope, lane.key);
-    await ended; // so that after a crash the next one is not taken for one that was never sent
-    this.proceed(lane);
-    this.wake();
   }
 
   /** One damaged record holds up its own lane only. */
@@ -471,22 +471,4 @@ export class Replay {
     this.callOffTimer = () => clearTimeout(timer);
     return false;
   }
-}
-
-/** The change in the result of a set or an update. */
-function changeIn(result: Payload | undefined) {
-  const value = result?.value;
-  if (!isObject(value)) return undefined;
-  const after = member(value, 'new_value');
-  return after === undefined
-    ? undefined
-    : { oldValue: orNull(member(value, 'old_value')), after: knownValue(after) };
-}
-
-/** What the key holds after a write that does not look at what it held. */
-function afterOf({ write: { input } }: Entry): Known {
-  if (input.functionId === 'state::delete') return ABSENT;
-  if (input.functionId === 'state::set') return knownValue(input.value);
-  const last = input.ops.at(-1);
-  return knownValue(last?.type === 'set' ? last.value : null);
 }

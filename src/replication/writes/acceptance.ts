@@ -12,7 +12,7 @@ import { UNKNOWN, type View } from '../view.js';
 import { classOf, type Effect, effectOf, type Write, type WriteInput } from '../write.js';
 
 export interface AcceptanceOptions {
-  gatewayId: string;
+  receiptOf: (seq: number) => string;
   limits: LogLimits;
   now: () => number;
   blindWrites: (scope: string) => boolean;
@@ -86,10 +86,6 @@ export class Acceptance {
     return this.append(lane, write, this.viewOf(lane), false);
   }
 
-  receiptOf(seq: number): string {
-    return `${this.options.gatewayId}-${seq}`;
-  }
-
   private append(lane: Lane, write: Write, before: View, sent: boolean): Accepted {
     const { input } = write;
     const effect = effectOf(input, before);
@@ -106,7 +102,7 @@ export class Acceptance {
     const answer = durable.then(
       () => {
         this.lanes.release(lane);
-        return acceptedAnswer(input, before, effect, this.receiptOf(entry.seq));
+        return acceptedAnswer(input, before, effect, this.options.receiptOf(entry.seq));
       },
       (error: unknown) => {
         this.lanes.discard(lane); // nothing is written any more; reads go on from what the disk holds

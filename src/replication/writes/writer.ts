@@ -1,19 +1,18 @@
 import { GatewayError } from '../../errors.js';
 import type { StateAnswer, StateInputOf } from '../../operations/calls.js';
-import { isObject, member } from '../../protocol/json.js';
 import type { InvocationResult } from '../../protocol/messages.js';
 import { Payload } from '../../protocol/payload.js';
-import type { RemoteCall } from '../../remote/calls.js';
+import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import { backlogFull } from '../log/limits.js';
 import type { Witness } from '../mirror/witness.js';
-import type { LateAnswer, RemoteCaller } from '../remote-caller.js';
+import type { RemoteCaller } from '../remote-caller.js';
 import { outcomeOf } from '../replay/answers.js';
 import type { Fence, Unanswered } from '../replay/fence.js';
 import type { Replay } from '../replay/replay.js';
-import { ABSENT, knownValue, type View } from '../view.js';
-import { classOf, orNull, type Passed, type Write } from '../write.js';
+import { ABSENT, knownValue, UNKNOWN, type View } from '../view.js';
+import { classOf, newValueIn, oldValueIn, type Passed, type Write } from '../write.js';
 import type { Acceptance, Accepted } from './acceptance.js';
 
 /** A call of `state::compare-and-set`. */
@@ -35,9 +34,6 @@ export interface WriterOptions {
  * does not answer (replication section 1).
  */
 export class Writer {
-  /** Writes under way to the remote. */
-  inFlight = 0;
-
   constructor(
     private readonly lanes: Lanes,
     private readonly acceptance: Acceptance,
@@ -119,12 +115,10 @@ export class Writer {
   private compare(lane: Lane, call: CompareAndSet, patienceMs: number): Promise<StateAnswer> {
     const { functionId, scope, key } = call.input;
     lane.turn = 'online';
-    this.inFlight += 1;
     this.witness.writeStarted(scope, key);
     const attempt = new Attempt(this.options.workerId());
     return this.caller.call(this.options.callOf(functionId, call), patienceMs, attempt).then(
       ({ error, result }) => {
-        this.inFlight -= 1;
         this.witness.writeEnded(scope, key);
         this.witness.forget(scope, key); // the next read tells
         this.passOn(lane);
@@ -132,7 +126,6 @@ export class Writer {
         return result ? { result } : {};
       },
       (error: unknown) => {
-        this.inFlight -= 1;
         const code = error instanceof GatewayError ? error.code : undefined;
         if (code !== 'GATEWAY_TIMEOUT' && code !== 'GATEWAY_OUTCOME_UNKNOWN') {
           this.witness.writeEnded(scope, key);
@@ -198,7 +191,6 @@ export class Writer {
   private send(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
     const { scope, key, functionId } = write.input;
     lane.turn = 'online';
-    this.inFlight += 1;
     this.witness.writeStarted(scope, key);
     const attempt = new Attempt(this.options.workerId());
     return this.caller.call(this.options.callOf(functionId, write), patienceMs, attempt).then(
@@ -208,7 +200,6 @@ export class Writer {
   }
 
   private answered(lane: Lane, write: Write, answer: InvocationResult): StateAnswer {
-    this.inFlight -= 1;
     this.witness.writeEnded(lane.scope, lane.key);
     this.learnFrom(write, answer);
     this.passOn(lane);
@@ -241,7 +232,6 @@ export class Writer {
   }
 
   private unanswered(lane: Lane, write: Write, attempt: Attempt, error: unknown): Promise<StateAnswer> {
-    this.inFlight -= 1;
     switch (error instanceof GatewayError ? error.code : undefined) {
       case 'GATEWAY_OFFLINE': {
         lane.turn = 'free';
@@ -362,18 +352,16 @@ class Attempt implements LateAnswer {
 function afterIn(input: Write['input'], result: Payload | undefined): View {
   if (input.functionId === 'state::delete') return ABSENT;
   if (input.functionId === 'state::set') return knownValue(input.value);
-  const value = result?.value;
-  const after = isObject(value) ? member(value, 'new_value') : undefined;
-  return after === undefined ? { kind: 'unknown' } : knownValue(after);
+  const after = newValueIn(result);
+  return after === undefined ? UNKNOWN : knownValue(after);
 }
 
 const TWICE = 'sending it again could apply it twice';
 
 /** What the key held before; a null in an old value may also be no value. */
 function beforeIn({ functionId }: Write['input'], result: Payload | undefined): View {
-  const value = result?.value;
-  if (functionId === 'state::delete') return value === undefined ? ABSENT : knownValue(value);
-  return knownValue(isObject(value) ? orNull(member(value, 'old_value')) : null);
+  if (functionId !== 'state::delete') return knownValue(oldValueIn(result));
+  return result === undefined ? ABSENT : knownValue(result.value);
 }
 
 function outcomeUnknown(functionId: string, why: string, cause: unknown): GatewayError {
