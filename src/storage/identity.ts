@@ -2,7 +2,7 @@ import { GatewayError } from '../errors.js';
 import { isUuid } from '../protocol/uuid.js';
 import type { Database } from './database.js';
 import type { GroupCommit } from './group-commit.js';
-import { openRecord, sealRecord } from './record.js';
+import { openRecord, putRecord } from './record.js';
 
 /** A place as a worker of the remote engine; the token lets us ask for it back. */
 export interface RemoteSession {
@@ -50,9 +50,7 @@ export class Identity {
   }
 
   private write(): Promise<void> {
-    return this.writes.commit([
-      { type: 'put', key: KEY, value: sealRecord(KEY, Buffer.from(JSON.stringify(this.kept))) },
-    ]);
+    return this.writes.commit([putRecord(KEY, Buffer.from(JSON.stringify(this.kept)))]);
   }
 }
 

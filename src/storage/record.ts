@@ -5,6 +5,7 @@
  * the key too, so that a good record under a damaged key is noticed as well.
  */
 import { crc32 } from 'node:zlib';
+import type { WriteOp } from './group-commit.js';
 
 const VERSION = 1;
 const HEADER_BYTES = 5;
@@ -16,6 +17,11 @@ export function sealRecord(key: string, body: Buffer): Buffer {
   record.writeUInt32BE(checksum(key, body), 1);
   body.copy(record, HEADER_BYTES);
   return record;
+}
+
+/** Writes the record of `body` under `key`. */
+export function putRecord(key: string, body: Buffer): WriteOp {
+  return { type: 'put', key, value: sealRecord(key, body) };
 }
 
 /** The body of the record found under `key`, or undefined if it is damaged or of a version we do not know. */

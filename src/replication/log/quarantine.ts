@@ -1,11 +1,10 @@
 import { type ErrorBody, GatewayError } from '../../errors.js';
 import type { Database } from '../../storage/database.js';
 import type { WriteOp } from '../../storage/group-commit.js';
-import { openRecord } from '../../storage/record.js';
+import { openRecord, putRecord } from '../../storage/record.js';
 import type { QuarantinedInput, QuarantinedWrite, QuarantineReason } from '../operator.js';
 import { afterLast, decodeEntry, type Entry, encodeEntry, QUARANTINE, seqIn, seqKey } from './layout.js';
 import { timeOf } from './receipts.js';
-import { put } from './write-ahead-log.js';
 
 interface Why {
   reason: QuarantineReason;
@@ -31,7 +30,7 @@ export class Quarantine {
     const whyBytes = Buffer.from(JSON.stringify(why));
     const length = Buffer.allocUnsafe(LENGTH_BYTES);
     length.writeUInt32BE(whyBytes.length, 0);
-    return put(seqKey(QUARANTINE, entry.seq), Buffer.concat([length, whyBytes, encodeEntry(entry)]));
+    return putRecord(seqKey(QUARANTINE, entry.seq), Buffer.concat([length, whyBytes, encodeEntry(entry)]));
   }
 
   remove(seq: number): WriteOp {

@@ -1,11 +1,10 @@
 import { type ErrorBody, GatewayError } from '../../errors.js';
 import type { Database } from '../../storage/database.js';
 import type { WriteOp } from '../../storage/group-commit.js';
-import { openRecord } from '../../storage/record.js';
+import { openRecord, putRecord } from '../../storage/record.js';
 import type { Receipt, ReceiptStatus } from '../operator.js';
 import type { Ending } from './book.js';
 import { afterLast, type Entry, RECEIPTS, seqKey } from './layout.js';
-import { put } from './write-ahead-log.js';
 
 /** Receipts of settled writes that are kept, at least. */
 const KEPT = 10_000;
@@ -79,7 +78,7 @@ export class Receipts {
     this.nextPack += 1;
     this.packs.push(pack);
     this.kept += pack.count;
-    return [put(pack.key, Buffer.from(JSON.stringify(settled))), ...this.makeRoom()];
+    return [putRecord(pack.key, Buffer.from(JSON.stringify(settled))), ...this.makeRoom()];
   }
 
   find(seq: number): Receipt | undefined {

@@ -3,7 +3,7 @@ import type { Logger } from '../../logger.js';
 import { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
 import { GroupCommit, type WriteOp } from '../../storage/group-commit.js';
-import { openRecord, sealRecord } from '../../storage/record.js';
+import { openRecord, putRecord } from '../../storage/record.js';
 import { scopedKey } from '../../storage/scoped-keys.js';
 import type { View } from '../view.js';
 import type { Write } from '../write.js';
@@ -137,12 +137,12 @@ export class WriteAheadLog {
     const plain = { acceptedAt, write: logged, sent, isAlone };
     const fields = expected ? { ...plain, expected } : plain;
     const body = encodeEntry(fields);
-    const operations = [put(entryKey(seq), body)];
+    const operations = [putRecord(entryKey(seq), body)];
     const { record } = lane;
     if (record) {
       lane.links ??= new Map();
       lane.links.set(record.last, seq);
-      operations.push(put(nextKey(record.last), encodeSeq(seq)));
+      operations.push(putRecord(nextKey(record.last), encodeSeq(seq)));
     }
     lane.record = {
       count: (record?.count ?? 0) + 1,
@@ -223,7 +223,7 @@ export class WriteAheadLog {
    * entries of which reading can tell whether they were applied; each of the others gets its own.
    */
   noteSending(entry: Entry): Promise<void> | undefined {
-    if (entry.expected) return this.writes.commit([put(sentKey(entry.seq), Buffer.alloc(0))]);
+    if (entry.expected) return this.writes.commit([putRecord(sentKey(entry.seq), Buffer.alloc(0))]);
     if (entry.seq <= this.book.sentUpTo - SENDING_STEP / 2) return undefined;
     this.setAside ??= this.setMoreAside(entry.seq);
     this.setAside.catch(() => undefined); // the disk failed, and said so
@@ -274,7 +274,7 @@ export class WriteAheadLog {
   private bookRecord(): WriteOp {
     this.book.acknowledged = Math.max(this.book.acknowledged, this.acknowledgedUpTo());
     const sentUpTo = Math.max(this.book.sentUpTo, this.pendingMark);
-    return put(BOOK_KEY, Buffer.from(JSON.stringify({ ...this.book, sentUpTo })));
+    return putRecord(BOOK_KEY, Buffer.from(JSON.stringify({ ...this.book, sentUpTo })));
   }
 
   private read<T>(key: string, what: string, decode: (body: Buffer) => T): T | undefined {
@@ -286,10 +286,6 @@ export class WriteAheadLog {
   }
 }
 
-export function put(key: string, body: Buffer): WriteOp {
-  return { type: 'put', key, value: sealRecord(key, body) };
-}
-
 function putLane({ scope, key }: Lane, record: LaneRecord): WriteOp {
-  return put(scopedKey(LANES, scope, key), encodeLane(record));
+  return putRecord(scopedKey(LANES, scope, key), encodeLane(record));
 }

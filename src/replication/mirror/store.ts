@@ -1,7 +1,7 @@
 import type { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
 import type { GroupCommit, Schedule, WriteOp } from '../../storage/group-commit.js';
-import { openRecord, sealRecord } from '../../storage/record.js';
+import { openRecord, putRecord, sealRecord } from '../../storage/record.js';
 import type { Range } from '../../storage/scoped-keys.js';
 import type { Known } from '../view.js';
 import { MirrorCache, type MirrorEntry, newEntry } from './cache.js';
@@ -463,8 +463,7 @@ export class MirrorStore {
   }
 
   private bookmarkRecord(): WriteOp {
-    const value = sealRecord(BOOKMARK_KEY, Buffer.from(JSON.stringify(this.bookmark)));
-    return { type: 'put', key: BOOKMARK_KEY, value };
+    return putRecord(BOOKMARK_KEY, Buffer.from(JSON.stringify(this.bookmark)));
   }
 }
 

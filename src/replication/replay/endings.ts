@@ -1,12 +1,13 @@
 import type { ErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { WriteOp } from '../../storage/group-commit.js';
+import { putRecord } from '../../storage/record.js';
 import type { Ending } from '../log/book.js';
 import type { Lane } from '../log/lanes.js';
 import { CONFLICTS, type Entry, seqKey } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
 import { type Receipts, timeOf } from '../log/receipts.js';
-import { put, type WriteAheadLog } from '../log/write-ahead-log.js';
+import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { QuarantineReason } from '../operator.js';
 import type { Known, View } from '../view.js';
 
@@ -102,7 +103,7 @@ export class Endings {
     this.logger.warn({ receipt, function_id: functionId, outcome }, 'a replayed write met a newer value');
     const value = other.kind === 'value' ? other.text : undefined;
     const record = { receipt, scope, key, outcome, at: timeOf(this.now()), other: other.kind, value };
-    return put(seqKey(CONFLICTS, seq % CONFLICTS_KEPT), Buffer.from(JSON.stringify(record)));
+    return putRecord(seqKey(CONFLICTS, seq % CONFLICTS_KEPT), Buffer.from(JSON.stringify(record)));
   }
 
   /** Who waits is told once the batch is written; the log's promise is one for many writes, and so is the look. */

@@ -3,7 +3,7 @@ import type { Logger } from '../../logger.js';
 import { DamageReport } from '../../storage/damage.js';
 import { Database, reasonOf } from '../../storage/database.js';
 import { GroupCommit, type GroupCommitOptions, type WriteOp } from '../../storage/group-commit.js';
-import { openRecord, sealRecord } from '../../storage/record.js';
+import { openRecord, putRecord } from '../../storage/record.js';
 import {
   ALL_VALUES,
   decodeEntry,
@@ -161,7 +161,7 @@ export class LevelStore implements KvStore {
     }
     const operations: WriteOp[] = [];
     const entry = { place: before?.place ?? places.take(operations), text }; // an overwritten key keeps its place
-    operations.push({ type: 'put', key: at, value: sealRecord(at, encodeEntry(entry)) });
+    operations.push(putRecord(at, encodeEntry(entry)));
     return this.overlay.hold(scope, key, entry, commits.commit(operations));
   }
 

@@ -1,6 +1,6 @@
 import type { Database } from '../../storage/database.js';
 import type { WriteOp } from '../../storage/group-commit.js';
-import { openRecord, sealRecord } from '../../storage/record.js';
+import { openRecord, putRecord } from '../../storage/record.js';
 import { ALL_VALUES, decodeEntry, encodePlace, NEXT_PLACE_KEY } from './kv-layout.js';
 
 /** Places set aside on disk at a time: a start skips at most as many, and a write in so many carries one more record. */
@@ -31,11 +31,7 @@ export class Places {
 
   private reserve(): WriteOp {
     this.reserved += BLOCK;
-    return {
-      type: 'put',
-      key: NEXT_PLACE_KEY,
-      value: sealRecord(NEXT_PLACE_KEY, encodePlace(this.reserved)),
-    };
+    return putRecord(NEXT_PLACE_KEY, encodePlace(this.reserved));
   }
 }
 
