@@ -18,6 +18,10 @@ export type GatewayCode =
   | 'GATEWAY_OUTCOME_UNKNOWN'
   /** The write could not be accepted, because the log is at a limit; the message says when to try again. */
   | 'GATEWAY_BACKLOG_FULL'
+  /** An earlier write to the key (or its scope) waits for an operator, and the scope says that later ones wait too. */
+  | 'GATEWAY_KEY_HELD'
+  /** In a receipt: the write was given up because it grew too old before it could be sent. */
+  | 'GATEWAY_EXPIRED'
   /** There is no such receipt or quarantine entry. */
   | 'GATEWAY_NOT_FOUND'
   /** The caller has no right to it. */

@@ -35,7 +35,7 @@ export class Fence {
 
   constructor(
     private readonly link: FenceLink,
-    private readonly clock: Clock,
+    private readonly clock: Pick<Clock, 'now' | 'wait'>,
     private readonly settleDelayMs: number,
     private readonly stopping: AbortSignal,
   ) {}

@@ -1,4 +1,3 @@
-import pRetry from 'p-retry';
 import { type ErrorBody, GatewayError, messageOf, toErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { InvocationResult } from '../../protocol/messages.js';
@@ -368,25 +367,16 @@ export class Replay {
     return write ? classOf(write.input) : 'relative'; // not on the disk yet: it may be one
   }
 
-  /** What the key holds; undefined: the remote will not tell us. */
-  private readBack(lane: Lane): Promise<Known | undefined> {
-    const read = async (): Promise<Known | undefined> => {
-      const { scope, key } = lane;
-      const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
-      const answer = await this.caller.call(call, this.options.patienceMs);
-      if (answer.error && isRefusal(answer.error)) return undefined;
-      if (answer.error) throw GatewayError.fromBody(answer.error);
-      return answer.result ? valueText(answer.result.text) : ABSENT;
-    };
-    return read().catch(() =>
-      pRetry(read, {
-        retries: Number.POSITIVE_INFINITY,
-        minTimeout: 100,
-        maxTimeout: NOT_NOW_MS,
-        randomize: true,
-        signal: this.stopping,
-      }),
-    );
+  /** What the key holds; undefined: the remote will not tell us. Asks until it answers. */
+  private async readBack(lane: Lane): Promise<Known | undefined> {
+    const { scope, key } = lane;
+    const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
+    for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, NOT_NOW_MS)) {
+      const answer = await this.caller.call(call, this.options.patienceMs).catch(() => undefined);
+      if (answer?.error && isRefusal(answer.error)) return undefined;
+      if (answer && !answer.error) return answer.result ? valueText(answer.result.text) : ABSENT;
+      await this.clock.wait(pauseMs, this.stopping);
+    }
   }
 
   private sendAgain(lane: Lane): void {
@@ -463,12 +453,10 @@ export class Replay {
     if ((this.callOffTimer && this.timerDue <= due) || this.stopping.aborted) return false;
     this.callOffTimer?.();
     this.timerDue = due;
-    const timer = setTimeout(() => {
+    this.callOffTimer = this.clock.schedule(() => {
       this.callOffTimer = undefined;
       this.wake();
     }, ms);
-    timer.unref();
-    this.callOffTimer = () => clearTimeout(timer);
     return false;
   }
 }

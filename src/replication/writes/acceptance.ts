@@ -3,7 +3,6 @@ import { GatewayError, messageOf } from '../../errors.js';
 import type { StateAnswer } from '../../operations/calls.js';
 import { printJson } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
-import type { FreeSpace } from '../log/free-space.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import { backlogFull, fullness, type LogFill, type LogLimits } from '../log/limits.js';
@@ -34,7 +33,7 @@ export class Acceptance {
   constructor(
     private readonly log: WriteAheadLog,
     private readonly lanes: Lanes,
-    private readonly space: FreeSpace,
+    private readonly space: { readonly free: number },
     private readonly options: AcceptanceOptions,
   ) {}
 

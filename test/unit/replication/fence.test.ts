@@ -5,7 +5,7 @@ import { Fence, type FenceLink } from '../../../src/replication/replay/fence.js'
 const SETTLE_MS = 5000;
 
 /** Time passes only by waiting. */
-class WaitedTime implements Clock {
+class WaitedTime implements Pick<Clock, 'now' | 'wait'> {
   time = 100_000;
   now = () => this.time;
   wait = async (ms: number) => {
