@@ -18,11 +18,13 @@ import { enqueueOnRemote } from './remote/queue.js';
 import { describeStatus } from './remote/status.js';
 import { TraitsOfRemote } from './remote/traits.js';
 import { systemClock } from './replication/clock.js';
+import type { CallFunction } from './replication/replay/conflict-function.js';
 import { Replication } from './replication/replication.js';
 import { Channels } from './router/channels.js';
 import { offerConfiguration } from './router/configuration.js';
 import { offerEngineEvents } from './router/engine-events.js';
 import { offerEngineFunctions } from './router/engine-functions.js';
+import { DEFAULT_NAMESPACE } from './router/functions.js';
 import { offerPubSub } from './router/pubsub.js';
 import { Router } from './router/router.js';
 import type { StateAdapter } from './state/adapters/adapter.js';
@@ -101,8 +103,10 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
 async function assemble(config: Config, context: GatewayContext, folder: DataFolder) {
   const { identity } = folder;
   const ground: Ground = { config, context, folder, identity, passage: new PassageStamp(identity.id) };
-  const remote = config.state.adapter === 'bridge' ? await createRemote(config.state, ground) : undefined;
-  const router = new Router({
+  const callFunction: CallFunction = (id, input) => router.ask(DEFAULT_NAMESPACE, id, input);
+  const remote =
+    config.state.adapter === 'bridge' ? await createRemote(config.state, ground, callFunction) : undefined;
+  const router: Router = new Router({
     stateIsOurs: config.state.adapter !== 'none',
     randomUuid: randomUUID,
     enqueue: remote
@@ -124,7 +128,11 @@ async function assemble(config: Config, context: GatewayContext, folder: DataFol
   return { services, listener, admin };
 }
 
-async function createRemote({ remoteUrl }: BridgeStateConfig, ground: Ground): Promise<Remote> {
+async function createRemote(
+  { remoteUrl }: BridgeStateConfig,
+  ground: Ground,
+  callFunction: CallFunction,
+): Promise<Remote> {
   const { config, context, identity, folder, passage } = ground;
   const { headers, tls, window, reconnectMs, callTimeoutMs } = config.remote;
   const logger = context.logger.child({ part: 'link' });
@@ -170,6 +178,8 @@ async function createRemote({ remoteUrl }: BridgeStateConfig, ground: Ground): P
     traits: new TraitsOfRemote(link),
     feed,
     passage,
+    callFunction,
+    runId: randomUUID().slice(0, 8),
     earlierWorkerId: identity.recall()?.workerId,
     clock: systemClock,
     logger: context.logger.child({ part: 'replication' }),

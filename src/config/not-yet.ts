@@ -15,39 +15,8 @@ export const refusedYet = new Map<string, string>([
   ['iii-state-gateway.audit', 'the audit of watched scopes comes in a later version'],
   ['iii-state-gateway.metrics', 'choosing scopes that metrics name comes in a later version'],
   [
-    'iii-state-gateway.scopes[].order',
-    'can only be `key`; a whole scope in one order comes in a later version',
-  ],
-  [
-    'iii-state-gateway.scopes[].conflict',
-    'can only be `local-wins`; other ways to settle a conflict come in a later version',
-  ],
-  [
-    'iii-state-gateway.scopes[].conflict_function_id',
-    'a function that settles conflicts comes in a later version',
-  ],
-  [
-    'iii-state-gateway.scopes[].on_refusal',
-    'can only be `skip`; holding the writes behind a refused one comes in a later version',
-  ],
-  [
     'iii-state-gateway.scopes[].offline_events',
     'can only be `at-accept`; events that wait for the remote come in a later version',
-  ],
-  [
-    'iii-state-gateway.scopes[].overflow',
-    'can only be `refuse`; making room by dropping the oldest writes comes in a later version',
-  ],
-  [
-    'iii-state-gateway.scopes[].coalesce',
-    'can only be false; sending only the newest of several writes comes in a later version',
-  ],
-  ['iii-state-gateway.scopes[].expire_ms', 'can only be 0; writes that expire come in a later version'],
-  ['iii-state-gateway.scopes[].settle', 'can only be `auto`; markers in values come in a later version'],
-  ['iii-state-gateway.scopes[].marker_member', 'markers in values come in a later version'],
-  [
-    'iii-state-gateway.scopes[].single_writer',
-    'can only be false; relying on being the only writer comes in a later version',
   ],
   [
     'iii-state-gateway.scopes[].retain',

@@ -193,11 +193,16 @@ const scope = group({
     .default('off')
     .describe('What is done about values that the remote has lost'),
   retain_ms: whole(1).optional().describe('How long it is watched for'),
-}).transform((written) => ({
-  ...written,
-  // One lane cannot step over a refused write without changing its order.
-  on_refusal: written.on_refusal ?? (written.order === 'scope' ? ('hold' as const) : ('skip' as const)),
-}));
+})
+  .refine((written) => written.conflict !== 'function' || written.conflict_function_id !== undefined, {
+    path: ['conflict_function_id'],
+    error: 'is needed with `conflict: function`: the id of the function that decides',
+  })
+  .transform((written) => ({
+    ...written,
+    // One lane cannot step over a refused write without changing its order.
+    on_refusal: written.on_refusal ?? (written.order === 'scope' ? ('hold' as const) : ('skip' as const)),
+  }));
 
 /** The block `iii-state-gateway`: what is ours. */
 export const gatewayBlock = group({

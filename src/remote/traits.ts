@@ -14,6 +14,10 @@ export interface RemoteTraits {
   standalone: boolean;
   /** What we sent on an earlier connection can be proven to be over. */
   fenceable: boolean;
+  /** It is a gateway like this one: it drops a repeat of a receipt that it has taken. */
+  knowsReceipts: boolean;
+  /** It has `state::compare-and-set`. */
+  comparesAndSets: boolean;
 }
 
 const UNKNOWN: RemoteTraits = {
@@ -21,6 +25,8 @@ const UNKNOWN: RemoteTraits = {
   triggersEnabled: 'unknown',
   standalone: false,
   fenceable: false,
+  knowsReceipts: false,
+  comparesAndSets: false,
 };
 
 /** The name of the worker that newer engines keep State in, instead of a part of their own. */
@@ -60,18 +66,37 @@ export class TraitsOfRemote extends EventEmitter<{ known: [RemoteTraits] }> {
 
 /** Never rejects: what an engine will not tell is unknown. */
 async function readTraits(link: Asked, { reattachable }: Epoch): Promise<RemoteTraits> {
-  const standalone = (await ownerOfState(link).catch(() => undefined)) === STANDALONE_WORKER;
+  const [stateOwner, receiptOwner, comparer] = await Promise.all(
+    ['state::set', 'gateway::receipt', 'state::compare-and-set'].map((id) => ownerOf(link, id)),
+  );
+  const standalone = stateOwner === STANDALONE_WORKER;
   // An engine that moved to the worker may still have the entry of its former part.
   const id = standalone ? STANDALONE_WORKER : 'iii-state';
   const entry = await ask(link, 'configuration::get', { id }).catch(() => undefined);
   const settings = isObject(entry) ? member(entry, 'value') : undefined;
   const adapter = adapterIn(settings);
-  const fenceable = reattachable && (adapter === 'kv' || adapter === 'redis');
-  return { adapter, triggersEnabled: triggersEnabledIn(settings), standalone, fenceable };
+  return {
+    adapter,
+    triggersEnabled: triggersEnabledIn(settings),
+    standalone,
+    fenceable: reattachable && (adapter === 'kv' || adapter === 'redis'),
+    knowsReceipts: isOfOneGateway(receiptOwner, stateOwner) && (adapter === 'kv' || adapter === 'bridge'),
+    // A remote that passes calls on can compare only while its own remote is there.
+    comparesAndSets: comparer !== undefined && comparer === stateOwner && adapter !== 'bridge',
+  };
 }
 
-async function ownerOfState(link: Asked): Promise<Json | undefined> {
-  const answer = await ask(link, 'engine::functions::info', { function_id: 'state::set' });
+/** A gateway's own listener says its functions are of parts with these names; a gateway that serves an engine has one. */
+function isOfOneGateway(receiptOwner: Json | undefined, stateOwner: Json | undefined): boolean {
+  if (receiptOwner === undefined) return false;
+  return receiptOwner === stateOwner || (receiptOwner === 'iii-state-gateway' && stateOwner === 'iii-state');
+}
+
+/** Undefined: there is no such function, or the engine will not tell. */
+async function ownerOf(link: Asked, functionId: string): Promise<Json | undefined> {
+  const answer = await ask(link, 'engine::functions::info', { function_id: functionId }).catch(
+    () => undefined,
+  );
   return isObject(answer) ? member(answer, 'worker_name') : undefined;
 }
 

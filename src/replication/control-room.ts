@@ -1,6 +1,7 @@
 import type { Breaker } from '../remote/breaker.js';
 import type { RemoteLink } from '../remote/link.js';
 import { describeStatus } from '../remote/status.js';
+import type { WriteOp } from '../storage/group-commit.js';
 import type { Lanes } from './log/lanes.js';
 import type { Entry } from './log/layout.js';
 import type { LogLimits } from './log/limits.js';
@@ -21,6 +22,7 @@ import type { RemoteSide } from './remote-side.js';
 import type { Barrier } from './replay/barrier.js';
 import type { Endings } from './replay/endings.js';
 import type { Replay } from './replay/replay.js';
+import type { Write } from './write.js';
 import type { Acceptance } from './writes/acceptance.js';
 import type { Writer } from './writes/writer.js';
 
@@ -73,7 +75,7 @@ export class ControlRoom implements Operator {
       writes: this.accounts(),
       conflicts_won: log.book.conflictsWon,
       quarantine: { ...log.book.quarantined },
-      replay: { in_flight: replay.inFlight, replayed: replay.replayed, settling: replay.settling },
+      replay: { in_flight: replay.inFlight, replayed: replay.replayed, settling: replay.looking },
       mirror: mirror(),
     };
   }
@@ -89,7 +91,8 @@ export class ControlRoom implements Operator {
     const { barrier, log, quarantine } = this.parts;
     const last = log.book.next - 1;
     await barrier.passed({ scope, key }, timeoutMs);
-    return { settled: true, quarantined: await quarantine.count(scope, key, last), held: 0 };
+    const held = await barrier.held({ scope, key });
+    return { settled: true, quarantined: await quarantine.count(scope, key, last), held };
   }
 
   listQuarantine(after = 0, limit = 1000): Promise<QuarantinedWrite[]> {
@@ -101,34 +104,46 @@ export class ControlRoom implements Operator {
   }
 
   async retryQuarantined(seq: number): Promise<{ receipt: string }> {
-    const { writer, receipts, replay, log } = this.parts;
-    const { write } = this.staying(seq).entry;
-    if (log.writeFailure) throw log.writeFailure;
-    let left: Promise<void> | undefined;
-    const again = await writer.again(write, () => {
-      left = this.leaveQuarantine(seq, 'superseded');
-    });
-    await Promise.all([again.answer, left]);
-    replay.wake();
-    return { receipt: receipts.nameOf(again.entry.seq) };
+    return this.sendAgain(seq, this.staying(seq).entry.write);
   }
 
   async dropQuarantined(seq: number): Promise<void> {
-    await this.leaveQuarantine(seq, 'dropped');
+    const { lanes, log, replay } = this.parts;
+    const { write, inScopeOrder } = this.staying(seq).entry;
+    const lane = lanes.openRecord(write.scope, inScopeOrder ? undefined : write.key);
+    const isHeldForIt = lane?.record?.heldBy === seq;
+    const left = this.leaveQuarantine(seq, 'dropped');
+    await (isHeldForIt ? log.release(lane, left) : log.commit(left)).finally(() => this.leaving.delete(seq));
+    if (isHeldForIt) replay.resume(lane);
   }
 
   drain(): void {
     this.parts.replay.wake();
   }
 
-  private async leaveQuarantine(seq: number, ending: 'superseded' | 'dropped'): Promise<void> {
+  /** As a new write: at its lane's end, or first in a lane that waits for it. */
+  private async sendAgain(seq: number, write: Write): Promise<{ receipt: string }> {
+    const { writer, receipts, replay, log } = this.parts;
+    if (log.writeFailure) throw log.writeFailure;
+    try {
+      const again = await writer.again(write, seq, () => this.leaveQuarantine(seq, 'superseded'));
+      await again.answer;
+      replay.wake();
+      return { receipt: receipts.nameOf(again.entry.seq) };
+    } finally {
+      this.leaving.delete(seq);
+    }
+  }
+
+  /** What takes it out, for the batch of whatever happens to it. */
+  private leaveQuarantine(seq: number, ending: 'superseded' | 'dropped'): WriteOp[] {
     const { quarantine, receipts, log, endings } = this.parts;
     const { entry, reason, error } = this.staying(seq);
     this.leaving.add(seq);
     log.book.quarantined[reason] -= 1;
     log.book.ended[ending] += 1;
     receipts.settle(entry, ending, endings.now(), error);
-    await log.commit([quarantine.remove(seq)]).finally(() => this.leaving.delete(seq));
+    return [quarantine.remove(seq)];
   }
 
   private staying(seq: number): QuarantinedEntry {

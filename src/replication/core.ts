@@ -4,10 +4,13 @@ import type { Payload } from '../protocol/payload.js';
 import type { RemoteCall } from '../remote/calls.js';
 import type { Database } from '../storage/database.js';
 import type { Clock } from './clock.js';
+import { Conflicts } from './log/conflicts.js';
 import { Lanes } from './log/lanes.js';
 import type { LogLimits } from './log/limits.js';
+import { Overflow } from './log/overflow.js';
 import { Quarantine } from './log/quarantine.js';
 import { Receipts } from './log/receipts.js';
+import { Repeats } from './log/repeats.js';
 import { Scanner } from './log/scanner.js';
 import { WriteAheadLog } from './log/write-ahead-log.js';
 import type { Freshness } from './mirror/freshness.js';
@@ -16,11 +19,15 @@ import { Witness } from './mirror/witness.js';
 import { PendingWrites } from './pending-writes.js';
 import { Reader } from './reads/reader.js';
 import type { RemoteCaller } from './remote-caller.js';
+import { AwaitedWrites } from './replay/awaited.js';
 import { Barrier } from './replay/barrier.js';
+import type { CallFunction } from './replay/conflict-function.js';
 import { Endings } from './replay/endings.js';
+import { Expiry } from './replay/expiry.js';
 import { Fence, type FenceLink } from './replay/fence.js';
 import { Pace } from './replay/pace.js';
 import { Replay } from './replay/replay.js';
+import { Settling } from './replay/settling.js';
 import type { ScopeRules } from './scope-rules.js';
 import type { Passed } from './write.js';
 import { Acceptance } from './writes/acceptance.js';
@@ -32,6 +39,10 @@ export interface CoreRemote extends FenceLink {
   readonly earlierWorkerId: string | undefined;
   /** Whether it shows a stored null as no value. */
   readonly nullIsAbsent: boolean;
+  /** Whether it drops a repeat of a receipt that it has taken. */
+  readonly knowsReceipts: boolean;
+  /** Whether it has `state::compare-and-set`. */
+  readonly comparesAndSets: boolean;
 }
 
 /** Everything that touches the world, handed in: a simulation owns time, link, disk and remote. */
@@ -47,7 +58,11 @@ export interface CoreGround {
   /** Calls under way on the link, ours and others'. */
   callsUnderWay: () => number;
   /** The metadata of a call as it goes over the link. */
-  stamp: (metadata: Payload | undefined) => Payload;
+  stamp: (metadata: Payload | undefined, receipt?: string) => Payload;
+  /** Calls a function of a worker here. */
+  callFunction: CallFunction;
+  /** A name for this run that no other run has. */
+  runId: string;
   freshness: Freshness;
   /** Somebody reads the scope and would take what we know. */
   follow: (scope: string) => void;
@@ -65,7 +80,9 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   const { config, rules, gatewayId, database, space, caller, remote, stamp, freshness, clock, logger } =
     ground;
   const log = new WriteAheadLog(database, logger);
-  const lanes = new Lanes(log.laneRecord, (entry) => log.laneRecordOf(entry));
+  await log.findFirstHeld();
+  const ruleOf = (scope: string) => rules.for(scope);
+  const lanes = new Lanes(log, (scope) => ruleOf(scope).order === 'scope');
   const mirror = await Mirror.open({
     database,
     commits: log,
@@ -80,64 +97,120 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     isBusy: (scope, key) => lanes.isBusy(scope, key),
     nullIsAbsent: () => remote.nullIsAbsent,
   });
-  const callOf = (functionId: string, call: Passed): RemoteCall => ({
+  const callOf = (functionId: string, call: Passed, receipt?: string): RemoteCall => ({
     function_id: functionId,
     data: call.payload,
-    metadata: stamp(call.metadata),
+    metadata: stamp(call.metadata, receipt),
     traceparent: call.traceparent,
     baggage: call.baggage,
   });
   const receipts = new Receipts(database, gatewayId);
   await receipts.load();
   log.writeAlong(() => receipts.closing());
-  const quarantine = new Quarantine(database, (seq) => receipts.nameOf(seq));
-  const endings = new Endings(log, witness, receipts, quarantine, clock.now, logger);
+  const receiptOf = (seq: number) => receipts.nameOf(seq);
+  const quarantine = new Quarantine(database, receiptOf);
+  const conflicts = new Conflicts(database, receiptOf, clock.now);
+  await conflicts.load();
+  const repeats = new Repeats(database);
+  await repeats.load();
+  const awaited = new AwaitedWrites(clock);
+  const endings = new Endings(
+    log,
+    witness,
+    receipts,
+    quarantine,
+    conflicts,
+    repeats,
+    awaited,
+    (scope) => ruleOf(scope).onRefusal === 'hold',
+    clock.now,
+    logger,
+  );
   const barrier = new Barrier(database, log, endings);
   const limits = logLimits(config.limits);
-  const acceptance = new Acceptance(log, lanes, space, {
-    receiptOf: (seq) => receipts.nameOf(seq),
+  const room = new Overflow(log, lanes, {
+    mostEntries: limits.entries,
+    isOver: () => acceptance.isOver,
+    isDroppable: (scope) => ruleOf(scope).overflow === 'drop-oldest',
+    giveUp: (lane, entry) => endings.overflow(lane, entry),
+  });
+  const acceptance: Acceptance = new Acceptance(log, lanes, space, room, {
+    receiptOf,
     limits,
     now: clock.now,
-    blindWrites: (scope) => rules.for(scope).blindWrites,
+    ruleOf,
     knownOf: witness.knownOf,
+    superseded: (entry) => endings.replaced(entry),
   });
   const fence = new Fence(remote, clock, config.settleDelayMs, stopping);
   const { patienceMs } = config;
+  const settling = new Settling(
+    log,
+    fence,
+    endings,
+    caller,
+    witness,
+    {
+      gatewayId,
+      patienceMs,
+      receiptOf,
+      ruleOf,
+      callOf,
+      callFunction: ground.callFunction,
+      knowsReceipts: () => remote.knowsReceipts,
+      comparesAndSets: () => remote.comparesAndSets,
+      nullIsAbsent: () => remote.nullIsAbsent,
+    },
+    clock,
+    stopping,
+  );
   const { window, ratePerS, share } = config.drain;
   const replay: Replay = new Replay(
     log,
     lanes,
     new Scanner(database, log.book.acknowledged, log.damage),
     endings,
-    fence,
+    settling,
+    awaited,
     new Pace({ window, linkWindow: config.remote.window, share, ratePerS }, clock.now()),
     caller,
     witness,
     {
+      gatewayId,
       patienceMs,
       mostInHand: window + MOST_BESIDE,
+      ruleOf,
+      receiptOf,
       callOf,
+      knowsReceipts: () => remote.knowsReceipts,
       freshCalls: () => ground.callsUnderWay() - replay.inFlight,
       workerId: () => remote.workerId,
       earlierWorkerId: () => remote.earlierWorkerId,
-      nullIsAbsent: () => remote.nullIsAbsent,
     },
     clock,
     stopping,
     logger,
   );
+  const expiry = new Expiry(log, lanes, endings, ruleOf, rules.shortestExpiryMs, clock.now);
+  let framesWithReceipt = 0;
   const writer = new Writer(
     lanes,
     acceptance,
     replay,
+    awaited,
     fence,
     caller,
     witness,
     {
       patienceMs,
       laneEntries: limits.laneEntries,
-      writesBehind: (scope) => rules.for(scope).write === 'behind',
+      ruleOf,
       callOf,
+      receiptForRemote: () => {
+        if (!remote.knowsReceipts) return undefined;
+        framesWithReceipt += 1;
+        return `${gatewayId}-${ground.runId}.${framesWithReceipt}`;
+      },
       workerId: () => remote.workerId,
     },
     clock,
@@ -151,7 +224,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     follow: ground.follow,
     stamp,
     patienceMs,
-    rulesFor: (scope) => rules.for(scope),
+    rulesFor: ruleOf,
     epoch: () => witness.epoch,
     now: clock.now,
   });
@@ -163,8 +236,11 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     witness,
     receipts,
     quarantine,
+    conflicts,
+    repeats,
     endings,
     barrier,
+    expiry,
     limits,
     acceptance,
     replay,

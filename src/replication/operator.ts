@@ -42,6 +42,37 @@ export interface QuarantinedInput extends QuarantinedWrite {
   input: string;
 }
 
+/** What became of a write whose key was changed by somebody else; `parked`: it is in quarantine. */
+export type ConflictOutcome = 'won' | 'lost' | 'parked';
+
+/** What decided it: `conflict` of the scope's options. */
+export type ConflictPolicy = 'local-wins' | 'remote-wins' | 'park' | 'function';
+
+/** A write that met a value of somebody else, without the values. */
+export interface Conflict {
+  number: number;
+  receipt: string;
+  outcome: ConflictOutcome;
+  policy: ConflictPolicy;
+  scope: string;
+  key: string;
+  function_id: string;
+  at: string;
+}
+
+/** What a key held, as JSON text, or that it held nothing, or that nobody knows. */
+export type SeenValue = { kind: 'value'; text: string } | { kind: 'absent' | 'unknown' };
+
+/** The same with the values: only for those who may see them. */
+export interface ConflictWithValues extends Conflict {
+  /** What the write was accepted on. */
+  base: SeenValue;
+  /** What it makes of the key; or its input, where that depends on what the key holds. */
+  local: SeenValue | { kind: 'input'; text: string };
+  /** What the remote held. */
+  remote: SeenValue;
+}
+
 export interface BarrierRequest {
   scope?: string;
   key?: string;

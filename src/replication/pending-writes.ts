@@ -1,7 +1,7 @@
 import type { Database } from '../storage/database.js';
 import { namesIn, rangeOfScope, rangeOfSpace } from '../storage/scoped-keys.js';
-import type { Lane, Lanes } from './log/lanes.js';
-import { LANES } from './log/layout.js';
+import type { Lanes } from './log/lanes.js';
+import { LANES, LAST_OF_KEY } from './log/layout.js';
 import type { WriteAheadLog } from './log/write-ahead-log.js';
 import type { OwnWrites, PendingKey } from './own-writes.js';
 import type { Barrier } from './replay/barrier.js';
@@ -27,16 +27,17 @@ export class PendingWrites implements OwnWrites {
     if (this.log.isEmpty) return undefined;
     const lane = this.lanes.find(scope, key);
     if (!lane) return undefined;
-    const view = lane.record && this.acceptance.viewOf(lane);
+    const view = this.acceptance.pendingViewOf(lane, key);
     this.lanes.release(lane);
     return view;
   }
 
   async pendingIn(scope: string): Promise<PendingKey[]> {
     if (this.log.isEmpty) return [];
-    const keys = new Set(this.underWay(scope).map(({ key }) => key));
-    for await (const at of this.database.level.keys(rangeOfScope(LANES, scope))) {
-      keys.add(namesIn(LANES, at).key);
+    const keys = new Set(this.underWay().flatMap((name) => (name.scope === scope ? [name.key] : [])));
+    for (const space of KEYS_IN_LOG) {
+      for await (const at of this.database.level.keys(rangeOfScope(space, scope)))
+        keys.add(namesIn(space, at).key);
     }
     return [...keys].flatMap((key) => {
       const view = this.viewOf(scope, key);
@@ -47,19 +48,8 @@ export class PendingWrites implements OwnWrites {
   async pendingScopes(): Promise<Set<string>> {
     const scopes = new Set<string>();
     if (this.log.isEmpty) return scopes;
-    const pending = [...this.lanes.underWay()].filter(({ record }) => record);
-    for (const { scope, key } of pending) if (this.leavesValue(scope, key)) scopes.add(scope);
-    const iterator = this.database.level.keys(rangeOfSpace(LANES));
-    try {
-      for (let at = await iterator.next(); at !== undefined; at = await iterator.next()) {
-        const { scope, key } = namesIn(LANES, at);
-        if (!scopes.has(scope) && !this.leavesValue(scope, key)) continue;
-        scopes.add(scope);
-        iterator.seek(rangeOfScope(LANES, scope).lt); // one look for each scope, not for each key
-      }
-    } finally {
-      await iterator.close();
-    }
+    for (const { scope, key } of this.underWay()) if (this.leavesValue(scope, key)) scopes.add(scope);
+    for (const space of KEYS_IN_LOG) await this.addScopesIn(space, scopes);
     return scopes;
   }
 
@@ -67,11 +57,34 @@ export class PendingWrites implements OwnWrites {
     await this.barrier.passed({ scope, key }, waitMs).catch(() => undefined); // what is left is looked at next
   }
 
-  private underWay(scope: string): Lane[] {
-    return [...this.lanes.underWay()].filter((lane) => lane.scope === scope && lane.record);
+  private async addScopesIn(space: string, scopes: Set<string>): Promise<void> {
+    const iterator = this.database.level.keys(rangeOfSpace(space));
+    try {
+      for (let at = await iterator.next(); at !== undefined; at = await iterator.next()) {
+        const { scope, key } = namesIn(space, at);
+        if (!scopes.has(scope) && !this.leavesValue(scope, key)) continue;
+        scopes.add(scope);
+        iterator.seek(rangeOfScope(space, scope).lt); // one look for each scope, not for each key
+      }
+    } finally {
+      await iterator.close();
+    }
+  }
+
+  /** Names of keys with entries that may not be on the disk yet. */
+  private underWay(): { scope: string; key: string }[] {
+    return [...this.lanes.underWay()].flatMap(({ scope, key, record, lasts }) => {
+      if (!record) return [];
+      return key === undefined
+        ? [...(lasts?.keys() ?? [])].map((each) => ({ scope, key: each }))
+        : [{ scope, key }];
+    });
   }
 
   private leavesValue(scope: string, key: string): boolean {
     return this.viewOf(scope, key)?.kind === 'value';
   }
 }
+
+/** Where the log names keys that have entries. */
+const KEYS_IN_LOG = [LANES, LAST_OF_KEY];

@@ -56,6 +56,14 @@ export class RemoteSide implements FenceLink {
     return standalone || adapter === 'bridge' || adapter === 'unknown';
   }
 
+  get knowsReceipts(): boolean {
+    return this.traits.current.knowsReceipts;
+  }
+
+  get comparesAndSets(): boolean {
+    return this.traits.current.comparesAndSets;
+  }
+
   hasLeft(workerId: string): Promise<boolean> {
     return hasLeft(this.link, workerId);
   }

@@ -18,6 +18,7 @@ import { Freshness } from './mirror/freshness.js';
 import type { Witness } from './mirror/witness.js';
 import type { Operator } from './operator.js';
 import { RemoteSide } from './remote-side.js';
+import type { CallFunction } from './replay/conflict-function.js';
 import { ScopeRules } from './scope-rules.js';
 
 export interface ReplicationGround {
@@ -33,6 +34,10 @@ export interface ReplicationGround {
   traits: TraitsOfRemote;
   feed: Feed;
   passage: PassageStamp;
+  /** Calls a function of a worker here: one that decides about conflicts. */
+  callFunction: CallFunction;
+  /** A name for this run that no other run has. */
+  runId: string;
   /** Our worker id at the remote in the run before this one. */
   earlierWorkerId: string | undefined;
   clock: Clock;
@@ -79,7 +84,7 @@ export class Replication implements Service {
         remote,
         freshness,
         callsUnderWay: () => link.callsUnderWay,
-        stamp: (metadata) => ground.passage.stamp(metadata),
+        stamp: (metadata) => ground.passage.stamp(metadata), // TODO receipt
         follow: (scope) => followed.follow(scope),
       },
       stopping.signal,
@@ -128,8 +133,9 @@ export class Replication implements Service {
 
   /** The replay is woken by whatever changes; this is for what nobody told. */
   private async lookAround(): Promise<void> {
-    const { acceptance, log, replay } = this.core;
+    const { acceptance, expiry, log, replay } = this.core;
     await this.space.look();
+    await expiry.look().catch(() => undefined); // the disk failed, and said so
     acceptance.oldestAt = await log.oldestAcceptedAt().catch(() => undefined);
     replay.wake();
   }

@@ -19,6 +19,12 @@ export class ScopeRules {
     this.rules = scopes.map((rule) => ({ pattern: [...rule.match], rule }));
   }
 
+  /** The shortest time after which a write of any scope expires; undefined: none does. */
+  get shortestExpiryMs(): number | undefined {
+    const times = this.rules.flatMap(({ rule: { expireMs } }) => (expireMs > 0 ? [expireMs] : []));
+    return times.length > 0 ? Math.min(...times) : undefined;
+  }
+
   for(scope: string): ScopeRule {
     if (this.rules.length === 0) return this.defaults;
     return this.found.get(scope) ?? this.find(scope);

@@ -17,6 +17,10 @@ export interface Book {
   ended: Record<Ending, number>;
   quarantined: Record<QuarantineReason, number>;
   conflictsWon: number;
+  /** Lanes of whole scopes that have entries. */
+  scopeLanes: number;
+  /** Lanes that wait for an operator. */
+  held: number;
 }
 
 export function newBook(): Book {
@@ -30,5 +34,7 @@ export function newBook(): Book {
     ended: { committed: 0, conflicted: 0, expired: 0, superseded: 0, dropped: 0 },
     quarantined: { refused: 0, unknown: 0, parked: 0, overflow: 0 },
     conflictsWon: 0,
+    scopeLanes: 0,
+    held: 0,
   };
 }

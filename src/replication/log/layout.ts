@@ -5,11 +5,19 @@
 import type { StateFunctionId } from '../../operations/calls.js';
 import { decodeInput } from '../../operations/inputs.js';
 import { Payload } from '../../protocol/payload.js';
+import { scopedKey } from '../../storage/scoped-keys.js';
 import { ABSENT, type Known, type View } from '../view.js';
-import type { Write, WriteInput } from '../write.js';
+import { classOf, type Write, type WriteClass, type WriteInput } from '../write.js';
 
 export const ENTRIES = 'log/entry/';
+/** The lanes of single keys. */
 export const LANES = 'log/lane/';
+/** The lanes of scopes that have one order as a whole. */
+const SCOPE_LANES = 'log/scope-lane/';
+/** In such a lane: the last entry of each key. */
+export const LAST_OF_KEY = 'log/last-of-key/';
+/** Lanes that wait for an operator. */
+export const HELD = 'log/held/';
 export const BOOK_KEY = 'log/book';
 const NEXT = 'log/next/';
 const SENT = 'log/sent/';
@@ -30,19 +38,38 @@ export const nextKey = (seq: number): string => seqKey(NEXT, seq);
 /** That this entry's frame may have left. */
 export const sentKey = (seq: number): string => seqKey(SENT, seq);
 
+/** Where the record of a lane lies, which is also its name: the lane of a key, or without one that of a whole scope. */
+export function laneAt(scope: string, key: string | undefined): string {
+  return key === undefined ? scopedKey(SCOPE_LANES, scope, '') : scopedKey(LANES, scope, key);
+}
+
+export const lastOfKeyAt = (scope: string, key: string): string => scopedKey(LAST_OF_KEY, scope, key);
+export const heldAt = (seq: number): string => seqKey(HELD, seq);
+
 /** An accepted write in the log. */
 export interface Entry {
   seq: number;
   acceptedAt: number;
   write: LoggedWrite;
+  /** Its lane is that of the whole scope. */
+  inScopeOrder: boolean;
   /** It had been sent and not answered when it was logged. */
   sent: boolean;
   /** It began its lane, and waits for nothing but its turn: until the scanner meets it, it is the lane's head. */
   isAlone: boolean;
   /** For a write of which reading cannot tell: what the key held before, and what it would hold after. */
-  expected?: { before: View; after: View };
+  expected?: Expected;
+  /** The name under which its caller may ask for it again. */
+  repeatId?: string;
+  /** The receipt that its frame carried when it went out before it was logged. */
+  sentAs?: string;
   /** Size of its record. */
   bytes: number;
+}
+
+export interface Expected {
+  before: View;
+  after: View;
 }
 
 /** A write as it lies in the log; its input is parsed when somebody needs more than its text. */
@@ -62,6 +89,11 @@ export class LoggedWrite implements Write {
   get input(): WriteInput {
     this.parsed ??= decodeInput(this.functionId as StateFunctionId, this.payload).input as WriteInput;
     return this.parsed;
+  }
+
+  /** Without looking into its input where its function tells. */
+  get kind(): WriteClass {
+    return this.functionId === 'state::update' ? classOf(this.input) : 'absolute';
   }
 
   static of({ input, payload, metadata, traceparent, baggage }: Write): LoggedWrite {
@@ -87,8 +119,11 @@ interface Head {
   t: number;
   x?: 1;
   o?: 1;
-  b?: string | null | 0;
-  a?: string | null | 0;
+  w?: 1;
+  i?: string;
+  r?: string;
+  b?: Packed;
+  a?: Packed;
   m?: string;
   p?: string;
   g?: string;
@@ -97,17 +132,15 @@ interface Head {
 const LENGTH_BYTES = 4;
 
 /** The body of an entry's record: `length of the head (4 bytes) | head (JSON) | input as received (JSON)`. */
-export function encodeEntry({
-  acceptedAt,
-  write,
-  sent,
-  isAlone,
-  expected,
-}: Omit<Entry, 'seq' | 'bytes'>): Buffer {
+export function encodeEntry(entry: Omit<Entry, 'seq' | 'bytes'>): Buffer {
+  const { acceptedAt, write, inScopeOrder, sent, isAlone, expected, repeatId, sentAs } = entry;
   const { functionId, scope, key, payload, metadata, traceparent, baggage } = write;
   const head: Head = { f: functionId, s: scope, k: key, t: acceptedAt };
   if (sent) head.x = 1;
   if (isAlone) head.o = 1;
+  if (inScopeOrder) head.w = 1;
+  if (repeatId !== undefined) head.i = repeatId;
+  if (sentAs !== undefined) head.r = sentAs;
   if (expected) {
     head.b = packView(expected.before);
     head.a = packView(expected.after);
@@ -140,20 +173,45 @@ export function decodeEntry(seq: number, body: Buffer): Entry {
     seq,
     acceptedAt: head.t,
     write,
+    inScopeOrder: head.w === 1,
     sent: head.x === 1,
     isAlone: head.o === 1,
     bytes: body.length,
   };
   if (head.a !== undefined) entry.expected = { before: unpackView(head.b), after: unpackView(head.a) };
+  if (head.i !== undefined) entry.repeatId = head.i;
+  if (head.r !== undefined) entry.sentAs = head.r;
   return entry;
 }
 
-function packView(view: View): string | null | 0 {
+/** What is noted before the frame of an update leaves, so that a crash does not take it for one that was never sent. */
+export interface SentNote {
+  /** What the key held then, as the remote last told, and what it would hold afterwards. */
+  expected: Expected;
+  /** The number of the marker it carries; 0: none. */
+  marker: number;
+  /** It carries its receipt, for a remote that drops repeats. */
+  withReceipt: boolean;
+}
+
+export function encodeSentNote({ expected: { before, after }, marker, withReceipt }: SentNote): Buffer {
+  const note = { b: packView(before), a: packView(after), n: marker, r: withReceipt };
+  return Buffer.from(JSON.stringify(note));
+}
+
+export function decodeSentNote(body: Buffer): SentNote {
+  const { b, a, n, r } = JSON.parse(body.toString()) as { b: Packed; a: Packed; n: number; r: boolean };
+  return { expected: { before: unpackView(b), after: unpackView(a) }, marker: n, withReceipt: r };
+}
+
+type Packed = string | null | 0;
+
+function packView(view: View): Packed {
   if (view.kind === 'value') return view.text;
   return view.kind === 'absent' ? null : 0;
 }
 
-function unpackView(packed: string | null | 0 | undefined): View {
+function unpackView(packed: Packed | undefined): View {
   if (typeof packed === 'string') return valueText(packed);
   return packed === null ? ABSENT : { kind: 'unknown' };
 }
@@ -162,33 +220,47 @@ export function valueText(text: string): Known {
   return { kind: 'value', text };
 }
 
-/** The lane of one key: its entries, from the one whose turn it is to the newest. */
+/** One lane: its entries, from the one whose turn it is to the newest. */
 export interface LaneRecord {
+  /** 0 only in a lane that is held. */
   count: number;
   head: number;
   last: number;
   /** A write before the head was sent and could not be kept: nothing leaves before a fence. */
   fenceFirst: boolean;
+  /** The write in quarantine that those behind it wait for; 0: none. */
+  heldBy: number;
+  /** Entries up to this one were accepted on top of a write that lost to the remote's value; 0: none. */
+  losesUpTo: number;
 }
 
 const SEQ_BYTES = 6;
-const LANE_BYTES = 4 + SEQ_BYTES + SEQ_BYTES + 1;
+const PLAIN_LANE_BYTES = 4 + SEQ_BYTES + SEQ_BYTES + 1;
+const LANE_BYTES = PLAIN_LANE_BYTES + SEQ_BYTES + SEQ_BYTES;
 
-export function encodeLane({ count, head, last, fenceFirst }: LaneRecord): Buffer {
-  const body = Buffer.allocUnsafe(LANE_BYTES);
+/** Most lanes are neither held nor losing, and their records are shorter. */
+export function encodeLane({ count, head, last, fenceFirst, heldBy, losesUpTo }: LaneRecord): Buffer {
+  const isPlain = heldBy === 0 && losesUpTo === 0;
+  const body = Buffer.allocUnsafe(isPlain ? PLAIN_LANE_BYTES : LANE_BYTES);
   body.writeUInt32BE(count, 0);
   body.writeUIntBE(head, 4, SEQ_BYTES);
   body.writeUIntBE(last, 4 + SEQ_BYTES, SEQ_BYTES);
-  body[LANE_BYTES - 1] = fenceFirst ? 1 : 0;
+  body[PLAIN_LANE_BYTES - 1] = fenceFirst ? 1 : 0;
+  if (isPlain) return body;
+  body.writeUIntBE(heldBy, PLAIN_LANE_BYTES, SEQ_BYTES);
+  body.writeUIntBE(losesUpTo, PLAIN_LANE_BYTES + SEQ_BYTES, SEQ_BYTES);
   return body;
 }
 
 export function decodeLane(body: Buffer): LaneRecord {
+  const isPlain = body.length === PLAIN_LANE_BYTES;
   return {
     count: body.readUInt32BE(0),
     head: body.readUIntBE(4, SEQ_BYTES),
     last: body.readUIntBE(4 + SEQ_BYTES, SEQ_BYTES),
-    fenceFirst: body[LANE_BYTES - 1] === 1,
+    fenceFirst: body[PLAIN_LANE_BYTES - 1] === 1,
+    heldBy: isPlain ? 0 : body.readUIntBE(PLAIN_LANE_BYTES, SEQ_BYTES),
+    losesUpTo: isPlain ? 0 : body.readUIntBE(PLAIN_LANE_BYTES + SEQ_BYTES, SEQ_BYTES),
   };
 }
 

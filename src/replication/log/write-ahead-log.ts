@@ -1,40 +1,67 @@
 import type { GatewayError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
+import type { Json } from '../../protocol/json.js';
+import { Payload } from '../../protocol/payload.js';
 import { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
 import { GroupCommit, type WriteOp } from '../../storage/group-commit.js';
 import { openRecord, putRecord } from '../../storage/record.js';
-import { scopedKey } from '../../storage/scoped-keys.js';
-import type { View } from '../view.js';
 import type { Write } from '../write.js';
 import { type Book, type Ending, newBook } from './book.js';
+import { type Behind, released, withFirst, withLast, withoutHead } from './lane-records.js';
 import type { Lane } from './lanes.js';
 import {
   afterLast,
   BOOK_KEY,
   decodeEntry,
   decodeLane,
+  decodeSentNote,
   decodeSeq,
   ENTRIES,
   type Entry,
+  type Expected,
   encodeEntry,
   encodeLane,
+  encodeSentNote,
   encodeSeq,
   entryKey,
-  LANES,
+  HELD,
+  heldAt,
   type LaneRecord,
   LoggedWrite,
+  laneAt,
+  lastOfKeyAt,
   nextKey,
+  type SentNote,
   sentKey,
   seqIn,
 } from './layout.js';
+
+/** A lane that waits for an operator; without a key, that of the whole scope. */
+export interface HeldLane {
+  scope: string;
+  key?: string;
+}
 
 export interface NewEntry {
   write: Write;
   acceptedAt: number;
   /** It was sent and not answered. */
   sent: boolean;
-  expected?: { before: View; after: View };
+  expected?: Expected | undefined;
+  repeatId?: string | undefined;
+  sentAs?: string | undefined;
+  /** The only entry of its lane, whose place it takes. */
+  replaces?: Entry | undefined;
+  /** Written in the same batch. */
+  together?: readonly WriteOp[];
+}
+
+/** A write that is on its way into the log. */
+export interface Appended {
+  entry: Entry;
+  /** Resolves when it survives a power cut. */
+  durable: Promise<void>;
 }
 
 /** What leaves the log together with an entry. */
@@ -43,6 +70,8 @@ export interface Departure {
   entry: Entry;
   /** Written in the same batch: its receipt, what the key holds now, its place in quarantine. */
   together: WriteOp[];
+  /** What becomes of those behind it. */
+  behind?: Behind;
 }
 
 /** How many sequence numbers one note sets aside for sending. */
@@ -62,6 +91,7 @@ export class WriteAheadLog {
   private setAside: Promise<void> | undefined;
   private acknowledgedUpTo: () => number = () => 0;
   private closing: () => WriteOp[] = () => [];
+  private firstHeld = Number.POSITIVE_INFINITY;
 
   /** @throws GatewayError `GATEWAY_STORAGE` when the book is damaged. */
   constructor(
@@ -70,7 +100,10 @@ export class WriteAheadLog {
   ) {
     this.damage = new DamageReport(logger);
     this.book =
-      this.read<Book>(BOOK_KEY, 'the book of the log', (body) => JSON.parse(body.toString())) ?? newBook();
+      this.read<Book>(BOOK_KEY, 'the book of the log', (body) => ({
+        ...newBook(),
+        ...JSON.parse(body.toString()),
+      })) ?? newBook();
     this.firstOfThisRun = this.book.next;
     this.sentBefore = this.book.sentUpTo;
     this.writes = new GroupCommit(database, {
@@ -92,17 +125,21 @@ export class WriteAheadLog {
     return this.database.writeFailure;
   }
 
-  laneRecord = (scope: string, key: string): LaneRecord | undefined => {
-    if (this.book.entries === 0) return undefined;
-    return this.read(scopedKey(LANES, scope, key), 'a lane of the log', decodeLane);
-  };
+  get scopeLanes(): number {
+    return this.book.scopeLanes;
+  }
+
+  laneRecord(at: string): LaneRecord | undefined {
+    if (this.book.entries === 0 && this.book.held === 0) return undefined;
+    return this.read(at, 'a lane of the log', decodeLane);
+  }
 
   /** The lane of an entry just read: mostly it is alone in it, and that can be told without reading the lane. */
-  laneRecordOf({ seq, isAlone, write }: Entry): LaneRecord | undefined {
+  laneRecordOf({ seq, isAlone, inScopeOrder, write }: Entry): LaneRecord | undefined {
     const isStillAlone = isAlone && this.database.read(nextKey(seq)) === undefined;
     return isStillAlone
-      ? { count: 1, head: seq, last: seq, fenceFirst: false }
-      : this.laneRecord(write.scope, write.key);
+      ? withLast(undefined, seq, false)
+      : this.laneRecord(laneAt(write.scope, inScopeOrder ? undefined : write.key));
   }
 
   /** @throws GatewayError `GATEWAY_STORAGE` for a damaged entry. */
@@ -118,55 +155,107 @@ export class WriteAheadLog {
     return first === undefined ? undefined : seqIn(ENTRIES, first);
   }
 
+  /** Those that can be read, in order. */
+  async entriesAfter(seq: number, limit: number): Promise<Entry[]> {
+    const range = { gt: entryKey(seq), lt: afterLast(ENTRIES), limit };
+    const records = await this.database.level.iterator(range).all();
+    return records.flatMap(([key, record]) => {
+      const body = openRecord(key, record);
+      return body ? [decodeEntry(seqIn(ENTRIES, key), body)] : [];
+    });
+  }
+
+  /** Lanes that wait for an operator, by the scope and (unless it is the lane of the scope) the key. */
+  async *heldLanes(): AsyncGenerator<HeldLane> {
+    if (this.book.held === 0) return;
+    for await (const [at, record] of this.database.level.iterator({ gte: HELD, lt: afterLast(HELD) })) {
+      const body = openRecord(at, record);
+      if (body) yield JSON.parse(body.toString()) as HeldLane;
+    }
+  }
+
+  /** Looks again from where scans must begin for the sake of held lanes: it is exact after a lane has been released. */
+  async findFirstHeld(): Promise<void> {
+    const [first] = await this.database.level.keys({ gte: HELD, lt: afterLast(HELD), limit: 1 }).all();
+    this.firstHeld = first === undefined ? Number.POSITIVE_INFINITY : seqIn(HELD, first);
+  }
+
   /** When the oldest entry was accepted. @throws GatewayError `GATEWAY_STORAGE` if it is damaged. */
   async oldestAcceptedAt(): Promise<number | undefined> {
     const first = await this.firstSeq();
     return first === undefined ? undefined : this.entry(first)?.acceptedAt;
   }
 
-  /** Puts a write at the end of its lane; `durable` resolves when it survives a power cut. */
-  append(
-    lane: Lane,
-    { write, acceptedAt, sent, expected }: NewEntry,
-  ): { entry: Entry; durable: Promise<void> } {
-    const { book } = this;
-    const seq = book.next;
-    book.next += 1;
-    const logged = LoggedWrite.of(write);
-    const isAlone = !lane.record && lane.turn === 'free' && !sent;
-    const plain = { acceptedAt, write: logged, sent, isAlone };
-    const fields = expected ? { ...plain, expected } : plain;
-    const body = encodeEntry(fields);
-    const operations = [putRecord(entryKey(seq), body)];
+  /** A number that nothing else has, and that is greater than all before it. */
+  takeNumber(): number {
+    const number = this.book.next;
+    this.book.next += 1;
+    return number;
+  }
+
+  /** Puts a write at the end of its lane. */
+  append(lane: Lane, { replaces, together = [], ...fields }: NewEntry): Appended {
     const { record } = lane;
-    if (record) {
-      lane.links ??= new Map();
-      lane.links.set(record.last, seq);
-      operations.push(putRecord(nextKey(record.last), encodeSeq(seq)));
+    const isAlone = (!record || replaces !== undefined) && lane.turn === 'free' && !fields.sent;
+    const entry = this.newEntry(lane, fields, isAlone);
+    const operations = [...together];
+    let linked: number | undefined;
+    if (replaces) {
+      operations.push({ type: 'del', key: entryKey(replaces.seq) });
+      this.book.entries -= 1;
+      this.book.bytes -= replaces.bytes;
+    } else if (record && record.count > 0) {
+      this.link(lane, record.last, entry.seq, operations);
+      linked = record.last;
     }
-    lane.record = {
-      count: (record?.count ?? 0) + 1,
-      head: record?.head ?? seq,
-      last: seq,
-      fenceFirst: record?.fenceFirst ?? lane.turn === 'unclear',
-    };
-    operations.push(putLane(lane, lane.record));
-    book.entries += 1;
-    book.bytes += body.length;
-    book.accepted += 1;
-    lane.appending += 1;
-    const arrived = () => {
-      lane.appending -= 1;
-      if (record) lane.links?.delete(record.last);
-    };
-    const durable = this.writes.commit(operations).then(arrived, (error: unknown) => {
-      arrived();
-      book.entries -= 1; // nothing is written any more, and this one was not accepted
-      book.bytes -= body.length;
-      book.accepted -= 1;
-      throw error;
-    });
-    return { entry: { ...fields, seq, bytes: body.length }, durable };
+    this.setLane(
+      lane,
+      withLast(replaces ? undefined : record, entry.seq, lane.turn === 'unclear'),
+      operations,
+    );
+    if (lane.key === undefined) {
+      operations.push(putRecord(lastOfKeyAt(lane.scope, entry.write.key), encodeSeq(entry.seq)));
+    }
+    return this.write(lane, entry, operations, linked);
+  }
+
+  /** Puts a write before all others in a lane that was held for it. */
+  putFirst(lane: Lane, { together = [], ...fields }: NewEntry): Appended {
+    const held = lane.record as LaneRecord;
+    const entry = this.newEntry(lane, fields, false);
+    const operations = [...together];
+    this.unhold(held, operations);
+    if (held.count > 0) this.link(lane, entry.seq, held.head, operations);
+    this.setLane(lane, withFirst(held, entry.seq), operations);
+    const { key } = entry.write;
+    if (lane.key === undefined && this.lastOf(lane, key) === undefined) {
+      operations.push(putRecord(lastOfKeyAt(lane.scope, key), encodeSeq(entry.seq)));
+    }
+    return this.write(lane, entry, operations, entry.seq);
+  }
+
+  /** Lets a lane go on that was held; `together` is written in the same batch. */
+  release(lane: Lane, together: readonly WriteOp[]): Promise<void> {
+    const held = lane.record as LaneRecord;
+    const operations = [...together];
+    this.unhold(held, operations);
+    this.setLane(lane, released(held), operations);
+    return this.writes.commit(operations);
+  }
+
+  /** Makes a lane's head a set of another value; its receipt stays. */
+  async rewrite(lane: Lane, { expected: _, ...entry }: Entry, value: Json): Promise<Entry> {
+    const { scope, key, metadata, traceparent, baggage } = entry.write;
+    const input = { functionId: 'state::set', scope, key, value } as const;
+    const payload = Payload.of({ scope, key, value });
+    const write = LoggedWrite.of({ input, payload, metadata, traceparent, baggage });
+    const rewritten = { ...entry, write };
+    const body = encodeEntry(rewritten);
+    this.book.bytes += body.length - entry.bytes;
+    await this.writes.commit([putRecord(entryKey(entry.seq), body)]);
+    lane.view = undefined;
+    lane.lasts?.delete(key);
+    return { ...rewritten, bytes: body.length };
   }
 
   /** Takes an entry, which is its lane's head, out of the log. */
@@ -176,28 +265,26 @@ export class WriteAheadLog {
   }
 
   /** Takes an entry, which is its lane's head, out of the log; the caller has counted where it went. */
-  depart({ lane, entry, together }: Departure): Promise<void> {
+  depart({ lane, entry, together, behind = {} }: Departure): Promise<void> {
     const record = lane.record as LaneRecord;
     const operations: WriteOp[] = [{ type: 'del', key: entryKey(entry.seq) }];
     if (entry.expected) operations.push({ type: 'del', key: sentKey(entry.seq) });
-    if (record.count > 1) {
-      operations.push({ type: 'del', key: nextKey(entry.seq) });
-      lane.record = {
-        count: record.count - 1,
-        head: this.nextIn(lane, entry.seq) ?? record.last,
-        last: record.last,
-        fenceFirst: false,
-      };
-      operations.push(putLane(lane, lane.record));
-    } else {
-      lane.record = undefined;
-      lane.view = undefined;
-      operations.push({ type: 'del', key: scopedKey(LANES, lane.scope, lane.key) });
-    }
+    const next = record.count > 1 ? (this.nextIn(lane, entry.seq) ?? record.last) : undefined;
+    if (next !== undefined) operations.push({ type: 'del', key: nextKey(entry.seq) });
+    const left = withoutHead(record, next, behind);
+    this.setLane(lane, left, operations);
+    if (!left?.count) lane.view = undefined;
+    if (lane.key === undefined) this.forgetLast(lane, entry, operations);
+    if (left && behind.held) this.hold(lane, left, operations);
     this.book.entries -= 1;
     this.book.bytes -= entry.bytes;
     for (const operation of together) operations.push(operation);
     return this.writes.commit(operations);
+  }
+
+  /** The last entry of a key in the lane of its scope. */
+  lastOf({ scope, lasts }: Lane, key: string): number | undefined {
+    return lasts?.get(key)?.seq ?? this.read(lastOfKeyAt(scope, key), 'a key of a lane', decodeSeq);
   }
 
   /** The entry that follows another one in its lane. */
@@ -207,8 +294,9 @@ export class WriteAheadLog {
 
   /** The fence has passed that the lane's head had to wait for. */
   clearFence(lane: Lane): Promise<void> {
-    lane.record = { ...(lane.record as LaneRecord), fenceFirst: false };
-    return this.writes.commit([putLane(lane, lane.record)]);
+    const operations: WriteOp[] = [];
+    this.setLane(lane, { ...(lane.record as LaneRecord), fenceFirst: false }, operations);
+    return this.writes.commit(operations);
   }
 
   /** Whether an entry of an earlier run may have been sent in it. */
@@ -222,13 +310,18 @@ export class WriteAheadLog {
    * Makes sure that a crash will not take this entry for one that was never sent. One note serves thousands of
    * entries of which reading can tell whether they were applied; each of the others gets its own.
    */
-  noteSending(entry: Entry): Promise<void> | undefined {
-    if (entry.expected) return this.writes.commit([putRecord(sentKey(entry.seq), Buffer.alloc(0))]);
+  noteSending(entry: Entry, note?: SentNote): Promise<void> | undefined {
+    if (note) return this.writes.commit([putRecord(sentKey(entry.seq), encodeSentNote(note))]);
     if (entry.seq <= this.book.sentUpTo - SENDING_STEP / 2) return undefined;
     this.setAside ??= this.setMoreAside(entry.seq);
     this.setAside.catch(() => undefined); // the disk failed, and said so
     if (entry.seq <= this.book.sentUpTo) return undefined;
     return this.setAside.then(() => this.noteSending(entry)); // what is on its way may not reach this far
+  }
+
+  /** What was noted when an update was sent in an earlier run. */
+  sentNote({ seq }: Entry): SentNote | undefined {
+    return this.read(sentKey(seq), `the note on entry ${seq} of the log`, decodeSentNote);
   }
 
   /** It was not sent after all. */
@@ -255,6 +348,84 @@ export class WriteAheadLog {
     return this.writes.close();
   }
 
+  private newEntry(
+    lane: Lane,
+    { write, acceptedAt, sent, expected, repeatId, sentAs }: NewEntry,
+    isAlone: boolean,
+  ): Entry {
+    const fields: Omit<Entry, 'seq' | 'bytes'> = {
+      acceptedAt,
+      write: LoggedWrite.of(write),
+      inScopeOrder: lane.key === undefined,
+      sent,
+      isAlone,
+    };
+    if (expected) fields.expected = expected;
+    if (repeatId !== undefined) fields.repeatId = repeatId;
+    if (sentAs !== undefined) fields.sentAs = sentAs;
+    return { ...fields, seq: this.takeNumber(), bytes: 0 };
+  }
+
+  private link(lane: Lane, seq: number, next: number, operations: WriteOp[]): void {
+    lane.links ??= new Map();
+    lane.links.set(seq, next);
+    operations.push(putRecord(nextKey(seq), encodeSeq(next)));
+  }
+
+  private write(lane: Lane, entry: Entry, operations: WriteOp[], linked: number | undefined): Appended {
+    const { book } = this;
+    const body = encodeEntry(entry);
+    entry.bytes = body.length;
+    operations.push(putRecord(entryKey(entry.seq), body));
+    book.entries += 1;
+    book.bytes += body.length;
+    book.accepted += 1;
+    lane.appending += 1;
+    const durable = this.writes.commit(operations).then(
+      () => this.arrived(lane, linked),
+      (error: unknown) => {
+        this.arrived(lane, linked);
+        book.entries -= 1; // nothing is written any more, and this one was not accepted
+        book.bytes -= body.length;
+        book.accepted -= 1;
+        throw error;
+      },
+    );
+    return { entry, durable };
+  }
+
+  /** What is on the disk need not be kept in memory. */
+  private arrived(lane: Lane, linked: number | undefined): void {
+    lane.appending -= 1;
+    if (linked !== undefined) lane.links?.delete(linked);
+  }
+
+  private setLane(lane: Lane, record: LaneRecord | undefined, operations: WriteOp[]): void {
+    if (lane.key === undefined) this.book.scopeLanes += Number(!!record) - Number(!!lane.record);
+    lane.record = record;
+    operations.push(record ? putRecord(lane.at, encodeLane(record)) : { type: 'del', key: lane.at });
+  }
+
+  private forgetLast(lane: Lane, { seq, write: { key } }: Entry, operations: WriteOp[]): void {
+    if (this.lastOf(lane, key) !== seq) return;
+    lane.lasts?.delete(key);
+    operations.push({ type: 'del', key: lastOfKeyAt(lane.scope, key) });
+  }
+
+  /** Scans must begin before the entries that wait, however much is settled behind them. */
+  private hold(lane: Lane, record: LaneRecord, operations: WriteOp[]): void {
+    const from = heldFrom(record);
+    this.book.held += 1;
+    this.firstHeld = Math.min(this.firstHeld, from);
+    const { scope, key } = lane;
+    operations.push(putRecord(heldAt(from), Buffer.from(JSON.stringify({ scope, key }))));
+  }
+
+  private unhold(record: LaneRecord, operations: WriteOp[]): void {
+    this.book.held -= 1;
+    operations.push({ type: 'del', key: heldAt(heldFrom(record)) });
+  }
+
   private async setMoreAside(from: number): Promise<void> {
     const upTo = from + SENDING_STEP;
     const before = this.book.sentUpTo;
@@ -272,7 +443,8 @@ export class WriteAheadLog {
   private pendingMark = 0;
 
   private bookRecord(): WriteOp {
-    this.book.acknowledged = Math.max(this.book.acknowledged, this.acknowledgedUpTo());
+    const upTo = Math.min(this.acknowledgedUpTo(), this.firstHeld - 1);
+    this.book.acknowledged = Math.max(this.book.acknowledged, upTo);
     const sentUpTo = Math.max(this.book.sentUpTo, this.pendingMark);
     return putRecord(BOOK_KEY, Buffer.from(JSON.stringify({ ...this.book, sentUpTo })));
   }
@@ -286,6 +458,7 @@ export class WriteAheadLog {
   }
 }
 
-function putLane({ scope, key }: Lane, record: LaneRecord): WriteOp {
-  return putRecord(scopedKey(LANES, scope, key), encodeLane(record));
+/** The first entry that a held lane needs, or would need if it had any. */
+function heldFrom({ count, head, heldBy }: LaneRecord): number {
+  return count === 0 ? heldBy : Math.min(heldBy, head);
 }

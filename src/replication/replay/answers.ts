@@ -1,8 +1,8 @@
 /** What the remote's answer to a write means (replication section 2). */
 import type { ErrorBody } from '../../errors.js';
-import type { InvocationResult } from '../../protocol/messages.js';
 import type { Payload } from '../../protocol/payload.js';
 import type { WriteInput } from '../write.js';
+import type { RemoteAnswer } from './awaited.js';
 
 export type Outcome =
   /** Applied. */
@@ -23,10 +23,7 @@ const REFUSALS: readonly string[] = [
 ];
 
 /** Judges the answer to a write. */
-export function outcomeOf(
-  functionId: WriteInput['functionId'],
-  { error, result }: InvocationResult,
-): Outcome {
+export function outcomeOf(functionId: WriteInput['functionId'], { error, result }: RemoteAnswer): Outcome {
   if (!error) return { kind: 'applied', result };
   if (isRefusal(error)) return { kind: 'refused', error };
   const code = codeIn(error);

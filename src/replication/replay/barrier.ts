@@ -1,8 +1,7 @@
 import { GatewayError } from '../../errors.js';
 import type { Database } from '../../storage/database.js';
-import { openRecord } from '../../storage/record.js';
 import { rangeOfScope } from '../../storage/scoped-keys.js';
-import { decodeLane, LANES } from '../log/layout.js';
+import { LANES, laneAt } from '../log/layout.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Endings } from './endings.js';
 
@@ -50,25 +49,53 @@ export class Barrier {
     });
   }
 
-  /** The sequence number of a covered write that is in the log and not newer than `last`. */
+  /** How many covered writes wait in lanes that are held. */
+  async held({ scope, key }: Covered): Promise<number> {
+    let count = 0;
+    for await (const held of this.log.heldLanes()) {
+      if (scope !== undefined && held.scope !== scope) continue;
+      if (key !== undefined && held.key !== undefined && held.key !== key) continue;
+      count += this.log.laneRecord(laneAt(held.scope, held.key))?.count ?? 0;
+    }
+    return count;
+  }
+
+  /** The sequence number of a covered write that is in the log, waits for nobody's decision, and is not newer than `last`. */
   private async firstOf({ scope, key }: Covered, last: number): Promise<number | undefined> {
     if (this.log.isEmpty) return undefined;
-    if (scope === undefined) {
-      const first = await this.log.firstSeq();
-      return first !== undefined && first <= last ? first : undefined;
-    }
-    if (key !== undefined) {
-      const head = this.log.laneRecord(scope, key)?.head;
-      return head !== undefined && head <= last ? head : undefined;
-    }
-    for await (const [at, record] of this.database.level.iterator(rangeOfScope(LANES, scope))) {
-      const body = openRecord(at, record);
-      const head = body && decodeLane(body).head;
-      if (head !== undefined && head <= last) return head;
+    if (scope === undefined) return this.firstThatGoesOn(last);
+    const lanes =
+      key === undefined ? await this.lanesOf(scope) : [laneAt(scope, key), laneAt(scope, undefined)];
+    for (const at of lanes) {
+      const record = this.log.laneRecord(at);
+      if (record && record.count > 0 && record.heldBy === 0 && record.head <= last) return record.head;
     }
     return undefined;
   }
+
+  private async firstThatGoesOn(last: number): Promise<number | undefined> {
+    if (this.log.book.held === 0) {
+      const first = await this.log.firstSeq();
+      return first !== undefined && first <= last ? first : undefined;
+    }
+    let after = this.log.book.acknowledged;
+    for (;;) {
+      const entries = await this.log.entriesAfter(after, ENTRIES_PER_LOOK);
+      const found = entries.find((entry) => this.log.laneRecordOf(entry)?.heldBy === 0);
+      if (found) return found.seq <= last ? found.seq : undefined;
+      const end = entries.at(-1);
+      if (!end || end.seq > last) return undefined;
+      after = end.seq;
+    }
+  }
+
+  private async lanesOf(scope: string): Promise<string[]> {
+    const lanes = await this.database.level.keys(rangeOfScope(LANES, scope)).all();
+    return [...lanes, laneAt(scope, undefined)];
+  }
 }
+
+const ENTRIES_PER_LOOK = 256;
 
 function notYet(timeoutMs: number, left: number): GatewayError {
   return new GatewayError(

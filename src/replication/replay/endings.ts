@@ -1,77 +1,176 @@
 import type { ErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { WriteOp } from '../../storage/group-commit.js';
-import { putRecord } from '../../storage/record.js';
 import type { Ending } from '../log/book.js';
+import type { Conflicts } from '../log/conflicts.js';
+import type { Behind } from '../log/lane-records.js';
 import type { Lane } from '../log/lanes.js';
-import { CONFLICTS, type Entry, seqKey } from '../log/layout.js';
+import type { Entry } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
-import { type Receipts, timeOf } from '../log/receipts.js';
+import type { Receipts } from '../log/receipts.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
-import type { QuarantineReason } from '../operator.js';
+import type { ConflictOutcome, ConflictPolicy, QuarantineReason } from '../operator.js';
 import type { Known, View } from '../view.js';
-
-/** Records of conflicts that are kept; the oldest make room. */
-const CONFLICTS_KEPT = 10_000;
+import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
 
 /** What is known of the remote's values, written together with the log. */
 export interface KnownValues {
+  /** What the key held when we last knew. */
+  peek(scope: string, key: string): View;
   learnIn(batch: WriteOp[], scope: string, key: string, known: Known): void;
   forgetIn(batch: WriteOp[], scope: string, key: string): void;
+}
+
+/** How a write ends. */
+interface End {
+  lane: Lane;
+  entry: Entry;
+  ending: Ending;
+  /** What the key holds now; undefined: what it held. */
+  holds?: View;
+  error?: ErrorBody;
+  together?: readonly WriteOp[];
+  behind?: Behind;
+  /** What the remote said. */
+  answer?: RemoteAnswer | undefined;
+}
+
+/** A write that leaves with a batch. */
+interface Left {
+  seq: number;
+  answer: RemoteAnswer | undefined;
+}
+
+const EXPIRED: ErrorBody = {
+  code: 'GATEWAY_EXPIRED',
+  message: 'The write was given up: it grew older than the expire_ms of its scope before it could be sent',
+};
+
+const OVERFLOWN: ErrorBody = {
+  code: 'GATEWAY_BACKLOG_FULL',
+  message: 'The write made room for newer ones: the log was full, and its scope says that the oldest go',
+};
+
+const PARKED: ErrorBody = {
+  code: 'GATEWAY_CONFLICT',
+  message:
+    'The remote engine holds a value that this write was not based on, and its scope says that an operator decides',
+};
+
+/** How an ended write is kept for callers that ask for it again. */
+export interface RepeatAnswers {
+  /** Its answer, if the remote gave one; without one, the first answer stays. */
+  finish(id: string, answer: RemoteAnswer | undefined): WriteOp[];
 }
 
 /** The ways in which a logged write leaves the log, each one batch: its receipt, its key's value, its count. */
 export class Endings {
   private readonly waiting = new Map<number, (() => void)[]>();
   /** The writes that leave the log with the batch that is forming. */
-  private leaving: { written: Promise<void>; seqs: number[] } | undefined;
+  private leaving: { written: Promise<void>; writes: Left[] } | undefined;
 
   constructor(
     private readonly log: WriteAheadLog,
     private readonly known: KnownValues,
     private readonly receipts: Receipts,
     private readonly quarantine: Quarantine,
+    private readonly conflicts: Conflicts,
+    private readonly repeats: RepeatAnswers,
+    private readonly awaited: AwaitedWrites,
+    /** Whether the writes behind one that goes to quarantine wait for an operator. */
+    private readonly holds: (scope: string) => boolean,
     readonly now: () => number,
     private readonly logger: Logger,
   ) {}
 
   /** The remote has it; `after` is what the key holds now. */
-  commit(lane: Lane, entry: Entry, after: View): Promise<void> {
-    return this.end(lane, entry, 'committed', after);
+  commit(lane: Lane, entry: Entry, after: View, answer?: RemoteAnswer): Promise<void> {
+    return this.end({ lane, entry, ending: 'committed', holds: after, answer });
   }
 
   /** The remote has it, and it went over somebody else's value. */
-  commitOver(lane: Lane, entry: Entry, after: View, overwritten: View): Promise<void> {
+  commitOver(
+    lane: Lane,
+    entry: Entry,
+    after: View,
+    overwritten: View,
+    answer: RemoteAnswer,
+    policy: ConflictPolicy = 'local-wins',
+  ): Promise<void> {
     this.log.book.conflictsWon += 1;
-    return this.end(lane, entry, 'committed', after, this.conflict(entry, 'won', overwritten));
+    const together = this.conflict(entry, 'won', overwritten, policy);
+    return this.end({ lane, entry, ending: 'committed', holds: after, together, answer });
   }
 
-  /** It lost to what the remote holds. */
-  lose(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    return this.end(lane, entry, 'conflicted', found, this.conflict(entry, 'lost', found));
+  /** It lost to what the remote holds, and so do those that were accepted on top of it. */
+  lose(lane: Lane, entry: Entry, found: View, policy: ConflictPolicy = 'local-wins'): Promise<void> {
+    const together = this.conflict(entry, 'lost', found, policy);
+    return this.end({ lane, entry, ending: 'conflicted', holds: found, together, behind: { lose: true } });
   }
 
   /** Later writes to the key take its place. */
   supersede(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    return this.end(lane, entry, 'superseded', found);
+    return this.end({ lane, entry, ending: 'superseded', holds: found });
+  }
+
+  /** The next write to the key takes its place; it was never sent. */
+  coalesce(lane: Lane, entry: Entry): Promise<void> {
+    return this.end({ lane, entry, ending: 'superseded' });
+  }
+
+  /** Another one, just accepted, has taken its place in the log; it was never sent. */
+  replaced(entry: Entry): void {
+    this.log.book.ended.superseded += 1;
+    this.receipts.settle(entry, 'superseded', this.now());
+    this.tell(entry.seq, undefined);
+  }
+
+  /** It grew too old; it was never sent. */
+  expire(lane: Lane, entry: Entry): Promise<void> {
+    return this.end({ lane, entry, ending: 'expired', error: EXPIRED });
+  }
+
+  /** The remote will not have it. Who still waits for it is told, and it was never accepted; else it is set aside. */
+  refuse(lane: Lane, entry: Entry, error: ErrorBody): Promise<void> {
+    if (!this.awaited.has(entry.seq)) return this.setAside(lane, entry, 'refused', error);
+    this.log.book.accepted -= 1;
+    const answer = { error };
+    return this.told(entry, this.log.depart({ lane, entry, together: this.finished(entry, answer) }), answer);
+  }
+
+  /** The remote holds something else, and an operator decides; about those that were accepted on top of it, too. */
+  park(lane: Lane, entry: Entry, found: View, policy: ConflictPolicy = 'park'): Promise<void> {
+    return this.setAside(lane, entry, 'parked', PARKED, this.conflict(entry, 'parked', found, policy));
+  }
+
+  /** It makes room for newer ones; it was never sent. */
+  overflow(lane: Lane, entry: Entry): Promise<void> {
+    return this.setAside(lane, entry, 'overflow', OVERFLOWN);
   }
 
   /** It goes where operators decide. */
-  setAside(lane: Lane, entry: Entry, reason: QuarantineReason, error: ErrorBody): Promise<void> {
-    const together = [this.quarantine.add(entry, { reason, settledAt: this.now(), error })];
+  setAside(
+    lane: Lane,
+    entry: Entry,
+    reason: QuarantineReason,
+    error: ErrorBody,
+    more: readonly WriteOp[] = [],
+  ): Promise<void> {
+    const { scope, key, functionId } = entry.write;
+    const together = [
+      ...more,
+      this.quarantine.add(entry, { reason, settledAt: this.now(), error }),
+      ...this.finished(entry, undefined),
+    ];
     // After a refusal the key holds what it held; after an unknown outcome nobody knows.
-    if (reason === 'unknown') this.known.forgetIn(together, entry.write.scope, entry.write.key);
+    if (reason === 'unknown') this.known.forgetIn(together, scope, key);
     this.log.book.quarantined[reason] += 1;
     this.logger.warn(
-      {
-        receipt: this.receipts.nameOf(entry.seq),
-        function_id: entry.write.functionId,
-        reason,
-        code: error.code,
-      },
+      { receipt: this.receipts.nameOf(entry.seq), function_id: functionId, reason, code: error.code },
       'a write went to quarantine',
     );
-    return this.told(entry, this.log.depart({ lane, entry, together }));
+    const behind = { held: reason !== 'overflow' && this.holds(scope), lose: reason === 'parked' };
+    return this.told(entry, this.log.depart({ lane, entry, together, behind }));
   }
 
   /** Calls back when the write is settled, once. The returned function calls it off. */
@@ -85,11 +184,16 @@ export class Endings {
     };
   }
 
-  private end(lane: Lane, entry: Entry, ending: Ending, holds: View, conflict?: WriteOp): Promise<void> {
-    const together = conflict ? [conflict] : [];
-    this.receipts.settle(entry, ending, this.now());
-    this.note(together, entry, holds);
-    return this.told(entry, this.log.end({ lane, entry, together }, ending));
+  private end({ lane, entry, ending, holds, error, together = [], behind, answer }: End): Promise<void> {
+    const operations = [...together, ...this.finished(entry, answer)];
+    this.receipts.settle(entry, ending, this.now(), error);
+    if (holds) this.note(operations, entry, holds);
+    const departure = { lane, entry, together: operations, ...(behind && { behind }) };
+    return this.told(entry, this.log.end(departure, ending), answer);
+  }
+
+  private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined): WriteOp[] {
+    return repeatId === undefined ? [] : this.repeats.finish(repeatId, answer);
   }
 
   private note(batch: WriteOp[], { write: { scope, key } }: Entry, after: View): void {
@@ -97,33 +201,34 @@ export class Endings {
     else this.known.learnIn(batch, scope, key, after);
   }
 
-  private conflict({ seq, write }: Entry, outcome: 'won' | 'lost', other: View): WriteOp {
-    const receipt = this.receipts.nameOf(seq);
-    const { scope, key, functionId } = write;
+  /** To be called before the remote's value is noted, for until then what is known is the base. */
+  private conflict(entry: Entry, outcome: ConflictOutcome, other: View, policy: ConflictPolicy): WriteOp[] {
+    const { scope, key, functionId } = entry.write;
+    const receipt = this.receipts.nameOf(entry.seq);
     this.logger.warn({ receipt, function_id: functionId, outcome }, 'a replayed write met a newer value');
-    const value = other.kind === 'value' ? other.text : undefined;
-    const record = { receipt, scope, key, outcome, at: timeOf(this.now()), other: other.kind, value };
-    return putRecord(seqKey(CONFLICTS, seq % CONFLICTS_KEPT), Buffer.from(JSON.stringify(record)));
+    return this.conflicts.record(entry, { outcome, policy, base: this.known.peek(scope, key), other });
   }
 
   /** Who waits is told once the batch is written; the log's promise is one for many writes, and so is the look. */
-  private told({ seq }: Entry, written: Promise<void>): Promise<void> {
+  private told({ seq }: Entry, written: Promise<void>, answer?: RemoteAnswer): Promise<void> {
+    const left = { seq, answer: this.awaited.has(seq) ? answer : undefined };
     if (this.leaving?.written === written) {
-      this.leaving.seqs.push(seq);
+      this.leaving.writes.push(left);
       return written;
     }
-    const seqs = [seq];
-    this.leaving = { written, seqs };
+    const writes = [left];
+    this.leaving = { written, writes };
     written.then(
       () => {
-        for (const settled of seqs) this.tell(settled);
+        for (const settled of writes) this.tell(settled.seq, settled.answer);
       },
       () => undefined, // whoever settles them hears of it
     );
     return written;
   }
 
-  private tell(seq: number): void {
+  private tell(seq: number, answer: RemoteAnswer | undefined): void {
+    this.awaited.tell(seq, answer);
     const tells = this.waiting.get(seq);
     if (!tells) return;
     this.waiting.delete(seq);

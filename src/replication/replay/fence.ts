@@ -40,6 +40,11 @@ export class Fence {
     private readonly stopping: AbortSignal,
   ) {}
 
+  /** Waits until a connection is open and its remote is known. @throws the abort reason when the gateway stops. */
+  remoteKnown(): Promise<void> {
+    return this.link.opened(this.stopping);
+  }
+
   /**
    * Waits until the frame can do no more harm; false: that is only likely.
    * @throws the abort reason when the gateway stops.

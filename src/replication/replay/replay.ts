@@ -1,46 +1,56 @@
-import { type ErrorBody, GatewayError, messageOf, toErrorBody } from '../../errors.js';
+import { GatewayError, messageOf, toErrorBody } from '../../errors.js';
 import type { Logger } from '../../logger.js';
-import type { InvocationResult } from '../../protocol/messages.js';
-import { Payload } from '../../protocol/payload.js';
+import type { Payload } from '../../protocol/payload.js';
 import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
-import { type Entry, type LaneRecord, valueText } from '../log/layout.js';
+import type { Entry, LaneRecord, SentNote } from '../log/layout.js';
 import type { Scanner } from '../log/scanner.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
-import { ABSENT, type Known, knownValue, UNKNOWN, type View } from '../view.js';
-import { classOf, effectOf, newValueIn, oldValueIn, orNull, type Passed, type WriteClass } from '../write.js';
-import { isRefusal, outcomeOf } from './answers.js';
+import { jsonOf, type Known, knownValue, UNKNOWN } from '../view.js';
+import { effectOf, type Passed, type WriteClass } from '../write.js';
+import { outcomeOf } from './answers.js';
+import { approachOf, type Turn } from './approach.js';
+import { changeIn, comparison, foundInstead, noteOn, passedOf } from './attempts.js';
+import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
 import type { Endings } from './endings.js';
-import type { Fence, Unanswered } from './fence.js';
+import type { Unanswered } from './fence.js';
+import type { InHand } from './in-hand.js';
+import { markedPayload } from './marker.js';
 import type { Pace } from './pace.js';
-import { isExpected, settle } from './settlement.js';
+import { isExpected } from './settlement.js';
+import type { Next, Settling, SettlingRule } from './settling.js';
 
 export interface ReplayOptions {
+  gatewayId: string;
   patienceMs: number;
   /** Lanes in hand beside those in flight: being settled, or on their way out of the log. */
   mostInHand: number;
-  callOf(functionId: string, call: Passed): RemoteCall;
+  ruleOf(scope: string): ReplayRule;
+  receiptOf(seq: number): string;
+  callOf(functionId: string, call: Passed, receipt?: string): RemoteCall;
+  /** Whether the remote drops a repeat of a receipt that it has taken. */
+  knowsReceipts(): boolean;
   /** Calls of others in flight on the link. */
   freshCalls(): number;
   /** Our worker id at the remote, now. */
   workerId(): string | undefined;
   /** Our worker id there in the run before this one. */
   earlierWorkerId(): string | undefined;
-  /** Whether this remote tells a stored null and a missing key apart. */
-  nullIsAbsent(): boolean;
 }
+
+export type ReplayRule = Turn['rule'] & SettlingRule;
 
 /** How long to wait after an answer that says "not now". */
 const NOT_NOW_MS = 1000;
 
-const UNKNOWN_OUTCOME: ErrorBody = {
-  code: 'GATEWAY_OUTCOME_UNKNOWN',
-  message:
-    'The remote engine was sent this write and did not answer, and nothing can tell whether it was executed',
-};
+/** A lane's head that may go on: with its first attempt, or with another that has been decided on. */
+interface Ready {
+  lane: Lane;
+  step: 'approach' | 'send';
+}
 
 /**
  * Sends the logged writes to the remote: those of one key one after another, those of different keys at once.
@@ -48,9 +58,9 @@ const UNKNOWN_OUTCOME: ErrorBody = {
  */
 export class Replay {
   /** Lanes whose head is being sent, settled or taken out of the log. */
-  private readonly inHand = new Map<Lane, Entry>();
-  /** Those of them that may be sent (again). */
-  private readonly ready: Lane[] = [];
+  private readonly inHand = new Map<Lane, InHand>();
+  /** Those of them that may go on. */
+  private readonly ready: Ready[] = [];
   private readonly startedAt: number;
   private pumping = false;
   private isLoading = false;
@@ -61,7 +71,8 @@ export class Replay {
   private callOffTimer: (() => void) | undefined;
   private timerDue = 0;
   inFlight = 0;
-  settling = 0;
+  /** Lanes whose head waits for a look at the remote. */
+  looking = 0;
   /** Writes that the remote took from the log, since the start. */
   replayed = 0;
 
@@ -70,7 +81,8 @@ export class Replay {
     private readonly lanes: Lanes,
     private readonly scanner: Scanner,
     private readonly endings: Endings,
-    private readonly fence: Fence,
+    private readonly settling: Settling,
+    private readonly awaited: AwaitedWrites,
     private readonly pace: Pace,
     private readonly caller: RemoteCaller,
     private readonly witness: Witness,
@@ -100,9 +112,10 @@ export class Replay {
 
   /** Takes over a write that went out before it was logged; its answer may still come, to `late`. */
   adopt(lane: Lane, entry: Entry): LateAnswer {
+    const inHand = { entry };
     lane.turn = 'logged';
-    this.inHand.set(lane, entry);
-    return this.lateAnswerOf(lane, entry, this.options.workerId());
+    this.inHand.set(lane, inHand);
+    return this.lateAnswerOf(lane, inHand, this.options.workerId());
   }
 
   /** The disk did not take the head that was adopted. */
@@ -111,14 +124,16 @@ export class Replay {
   }
 
   /** What the remote said to a lane's head. */
-  answered(lane: Lane, entry: Entry, answer: InvocationResult): void {
+  private answered(lane: Lane, inHand: InHand, answer: RemoteAnswer): void {
+    const { entry } = inHand;
     const outcome = outcomeOf(entry.write.functionId, answer);
     switch (outcome.kind) {
       case 'applied':
-        this.applied(lane, entry, outcome.result);
+        if (inHand.onlyIf) this.compared(lane, inHand, inHand.onlyIf, outcome.result);
+        else this.applied(lane, entry, answer);
         return;
       case 'refused':
-        this.finish(lane, this.endings.setAside(lane, entry, 'refused', outcome.error));
+        this.finish(lane, this.endings.refuse(lane, entry, outcome.error));
         return;
       case 'not-now':
         // A function that is missing is missing for every key.
@@ -126,23 +141,13 @@ export class Replay {
         this.sendAgainLater(lane);
         return;
       case 'unclear':
-        this.settleLater(lane, entry, {
-          how: 'error',
-          workerId: this.options.workerId(),
-          at: this.clock.now(),
-        });
+        this.settleLater(lane, { how: 'error', workerId: this.options.workerId(), at: this.clock.now() });
     }
   }
 
   /** Settles a lane's head whose answer did not come; one that was not sent itself only waits for the fence. */
-  settleLater(lane: Lane, entry: Entry, unanswered: Unanswered, wasSent = true): void {
-    this.settling += 1;
-    this.settle(lane, entry, unanswered, wasSent)
-      .catch((error: unknown) => this.stuck(error))
-      .finally(() => {
-        this.settling -= 1;
-        this.wake();
-      });
+  settleLater(lane: Lane, unanswered: Unanswered, wasSent = true): void {
+    this.lookAt(lane, (inHand) => this.settling.afterUnanswered(lane, inHand, unanswered, wasSent));
   }
 
   /** Lets a lane go on whose unanswered write was not kept: the fence has passed, or the answer came. */
@@ -152,25 +157,34 @@ export class Replay {
     this.wake();
   }
 
+  /** Takes a lane up that an operator has let go on. */
+  resume(lane: Lane): void {
+    if (lane.turn === 'free') this.proceedOrStick(lane);
+    this.wake();
+  }
+
   /** Every entry up to here is settled. */
   private settledUpTo(): number {
     let upTo = this.scanner.passed;
     for (const { record } of this.lanes.underWay()) {
-      if (record && record.head <= upTo) upTo = record.head - 1;
+      if (record && record.count > 0 && record.head <= upTo) upTo = record.head - 1;
     }
     return upTo;
   }
 
   private pump(): void {
     while (this.mayTake()) {
-      const lane = this.ready.shift();
-      const entry = lane ? this.inHand.get(lane) : this.scanner.next();
+      const ready = this.ready.shift();
+      if (ready) {
+        this.goOn(ready);
+        continue;
+      }
+      const entry = this.scanner.next();
       if (!entry) {
         this.loadMore();
         return;
       }
-      if (lane) this.dispatch(lane, entry);
-      else this.meet(entry);
+      this.meet(entry);
     }
   }
 
@@ -206,37 +220,105 @@ export class Replay {
   /** An entry of the log, seen for the first time in this run. */
   private meet(entry: Entry): void {
     const lane = this.lanes.openOf(entry);
+    const { record } = lane;
     // One that is not its lane's head has its turn after those before it; one whose lane is gone is settled.
-    if (lane.turn !== 'free' || lane.record?.head !== entry.seq) {
+    if (lane.turn !== 'free' || record?.head !== entry.seq || record.heldBy > 0) {
       this.lanes.release(lane);
       return;
     }
     this.takeInHand(lane, entry);
     const wasSent = this.log.mayHaveBeenSent(entry);
-    if (lane.record.fenceFirst || wasSent) {
+    if (record.fenceFirst || wasSent) {
       const workerId = this.options.earlierWorkerId();
-      this.settleLater(lane, entry, { how: 'lost', workerId, at: this.startedAt }, wasSent);
+      this.settleLater(lane, { how: 'lost', workerId, at: this.startedAt }, wasSent);
     } else {
-      this.dispatch(lane, entry);
+      this.goOn({ lane, step: 'approach' });
     }
   }
 
   private takeInHand(lane: Lane, entry: Entry): void {
     lane.turn = 'logged';
-    this.inHand.set(lane, entry);
-    this.witness.writeStarted(lane.scope, lane.key);
+    this.inHand.set(lane, { entry });
+    this.witness.writeStarted(entry.write.scope, entry.write.key);
   }
 
-  private dispatch(lane: Lane, entry: Entry): void {
+  private goOn({ lane, step }: Ready): void {
+    const inHand = this.inHand.get(lane);
+    if (!inHand) return;
+    if (step === 'send') this.dispatch(lane, inHand);
+    else this.approach(lane, inHand);
+  }
+
+  /** Its first turn: what its scope says decides whether it goes out at all. */
+  private approach(lane: Lane, inHand: InHand): void {
+    const { entry } = inHand;
+    const { seq, write, acceptedAt } = entry;
+    const rule = this.options.ruleOf(write.scope);
+    const approach = approachOf({
+      rule,
+      kind: write.kind,
+      ageMs: this.clock.now() - acceptedAt,
+      isAwaited: this.awaited.has(seq),
+      followsLoser: seq <= (lane.record as LaneRecord).losesUpTo,
+      next: () => this.nextClass(lane, entry),
+    });
+    switch (approach.kind) {
+      case 'send':
+        this.dispatch(lane, inHand);
+        return;
+      case 'look':
+        this.lookAt(lane, () => this.settling.look(lane, inHand));
+        return;
+      case 'lose': {
+        const found = this.witness.peek(write.scope, write.key);
+        const goes = rule.conflict === 'park' ? 'park' : 'lose';
+        this.finish(lane, this.endings[goes](lane, entry, found, rule.conflict));
+        return;
+      }
+      case 'expire':
+        this.finish(lane, this.endings.expire(lane, entry));
+        return;
+      case 'coalesce':
+        this.finish(lane, this.endings.coalesce(lane, entry));
+    }
+  }
+
+  /** What comes after an entry for the same key; `none` where that cannot be told at once. */
+  private nextClass(lane: Lane, { seq, write }: Entry): WriteClass | 'none' {
+    if (lane.record?.count === 1) return 'none';
+    const next = this.log.nextIn(lane, seq);
+    const following = next === undefined ? undefined : this.log.entry(next)?.write;
+    return following?.key === write.key ? following.kind : 'none';
+  }
+
+  /** The remote is looked at before the head goes on. */
+  private lookAt(lane: Lane, look: (inHand: InHand) => Promise<Next>): void {
+    const inHand = this.inHand.get(lane);
+    if (!inHand) return;
+    this.looking += 1;
+    look(inHand)
+      .then((next) => {
+        if (next.kind === 'ended') this.finish(lane, next.written);
+        else if (next.kind === 'send') this.sendAgain(lane);
+        else this.sendAgainLater(lane);
+      })
+      .catch((error: unknown) => this.stuck(error))
+      .finally(() => {
+        this.looking -= 1;
+        this.wake();
+      });
+  }
+
+  private dispatch(lane: Lane, inHand: InHand): void {
     this.inFlight += 1;
     this.pace.took();
-    const noted = this.log.noteSending(entry);
+    const noted = this.log.noteSending(inHand.entry, this.noteOf(inHand));
     if (!noted) {
-      this.send(lane, entry);
+      this.send(lane, inHand);
       return;
     }
     noted.then(
-      () => this.send(lane, entry),
+      () => this.send(lane, inHand),
       (error: unknown) => {
         this.inFlight -= 1;
         this.stuck(error);
@@ -244,143 +326,137 @@ export class Replay {
     );
   }
 
-  private send(lane: Lane, entry: Entry): void {
-    const { callOf, patienceMs, workerId } = this.options;
-    const sentAs = workerId();
+  /** What has to be known of an update to settle it if it stays unanswered; it is noted once, before its first frame. */
+  private noteOf(inHand: InHand): SentNote | undefined {
+    const { write, expected } = inHand.entry;
+    if (!expected) return undefined;
+    inHand.note ??= noteOn(write.input, {
+      rule: this.options.ruleOf(write.scope),
+      expected,
+      before: this.witness.peek(write.scope, write.key),
+      takeNumber: () => this.log.takeNumber(),
+      withReceipt: this.options.knowsReceipts(),
+    });
+    return inHand.note;
+  }
+
+  private send(lane: Lane, inHand: InHand): void {
+    const sentAs = this.options.workerId();
     this.caller
-      .call(callOf(entry.write.functionId, entry.write), patienceMs, this.lateAnswerOf(lane, entry, sentAs))
+      .call(this.callOf(inHand), this.options.patienceMs, this.lateAnswerOf(lane, inHand, sentAs))
       .then(
         (answer) => {
           this.inFlight -= 1;
-          this.answered(lane, entry, answer);
+          this.answered(lane, inHand, answer);
           this.wake();
         },
         (error: unknown) => {
           this.inFlight -= 1;
-          this.unanswered(lane, entry, sentAs, error);
+          this.unanswered(lane, inHand.entry, sentAs, error);
           this.wake();
         },
       );
+  }
+
+  private callOf({ entry, note, onlyIf }: InHand): RemoteCall {
+    const { callOf, gatewayId, knowsReceipts, receiptOf, ruleOf } = this.options;
+    const { write, seq, sentAs } = entry;
+    const receipt = knowsReceipts() ? (sentAs ?? receiptOf(seq)) : undefined;
+    if (onlyIf)
+      return callOf(
+        'state::compare-and-set',
+        { ...passedOf(write), payload: comparison(write, onlyIf) },
+        receipt,
+      );
+    if (!note?.marker) return callOf(write.functionId, write, receipt);
+    const place = { member: ruleOf(write.scope).markerMember, gatewayId };
+    const payload = markedPayload(write.payload, place, note.marker);
+    return callOf(write.functionId, { ...passedOf(write), payload }, receipt);
   }
 
   private unanswered(lane: Lane, entry: Entry, workerId: string | undefined, error: unknown): void {
     switch (error instanceof GatewayError ? error.code : undefined) {
       case 'GATEWAY_OFFLINE':
         this.log.takeBackNote(entry);
-        this.ready.unshift(lane); // not sent
+        this.ready.unshift({ lane, step: 'send' }); // not sent
         return;
       case 'GATEWAY_TIMEOUT':
         return; // the late answer, or its end, goes on from here
       case 'GATEWAY_OUTCOME_UNKNOWN':
-        this.settleLater(lane, entry, { how: 'lost', workerId, at: this.clock.now() });
+        this.settleLater(lane, { how: 'lost', workerId, at: this.clock.now() });
         return;
       default:
-        this.finish(lane, this.endings.setAside(lane, entry, 'refused', toErrorBody(error)));
+        this.finish(lane, this.endings.refuse(lane, entry, toErrorBody(error)));
     }
   }
 
-  private lateAnswerOf(lane: Lane, entry: Entry, workerId: string | undefined): LateAnswer {
+  private lateAnswerOf(lane: Lane, inHand: InHand, workerId: string | undefined): LateAnswer {
     return {
       answered: (answer) => {
-        this.answered(lane, entry, answer);
+        this.answered(lane, inHand, answer);
         this.wake();
       },
       gone: ({ code }) => {
         const how = code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost';
-        this.settleLater(lane, entry, { how, workerId, at: this.clock.now() });
+        this.settleLater(lane, { how, workerId, at: this.clock.now() });
       },
     };
   }
 
-  private applied(lane: Lane, entry: Entry, result: Payload | undefined): void {
+  private applied(lane: Lane, entry: Entry, answer: RemoteAnswer): void {
     this.replayed += 1;
-    const { write } = entry;
-    const isDelete = write.functionId === 'state::delete';
-    const newValue = isDelete ? undefined : newValueIn(result);
-    const after: View = isDelete ? ABSENT : newValue === undefined ? UNKNOWN : knownValue(newValue);
-    const oldValue = isDelete
-      ? orNull(result?.value)
-      : newValue === undefined
-        ? undefined
-        : oldValueIn(result);
+    const { write, seq } = entry;
+    const { after, oldValue } = changeIn(write.functionId, answer.result);
     const base = this.witness.peek(write.scope, write.key);
     if (after.kind !== 'unknown' && this.witness.wantsBefore(write.scope)) {
       this.witness.changed(write.scope, oldValue === undefined ? UNKNOWN : knownValue(oldValue), after);
     }
-    // Other updates merge by nature; an old value that equals the new one did no harm to anybody.
+    // Other updates merge by nature; an old value that equals the new one did no harm to anybody; and one whose
+    // caller has waited for it is based on nothing older than itself.
     const isConflict =
       !entry.expected &&
+      !this.awaited.has(seq) &&
       oldValue !== undefined &&
       !isExpected(base, oldValue) &&
       !isExpected(after, oldValue);
     const ended = isConflict
-      ? this.endings.commitOver(lane, entry, after, knownValue(oldValue))
-      : this.endings.commit(lane, entry, after);
+      ? this.endings.commitOver(
+          lane,
+          entry,
+          after,
+          knownValue(oldValue),
+          answer,
+          this.options.ruleOf(write.scope).conflict,
+        )
+      : this.endings.commit(lane, entry, after, answer);
     this.finish(lane, ended);
   }
 
-  private async settle(lane: Lane, entry: Entry, unanswered: Unanswered, wasSent: boolean): Promise<void> {
-    const fenced = await this.fence.passed(unanswered);
-    if ((lane.record as LaneRecord).fenceFirst) await this.log.clearFence(lane);
-    if (!wasSent) {
-      this.sendAgain(lane);
+  /** What `state::compare-and-set` says: swapped, or what is there instead. */
+  private compared(lane: Lane, inHand: InHand, expected: Known, result: Payload | undefined): void {
+    const { entry } = inHand;
+    const found = foundInstead(result);
+    if (found) {
+      this.lookAt(lane, () => this.settling.afterMismatch(lane, inHand, found));
       return;
     }
-    const { after } = effectOf(entry.write.input, UNKNOWN);
-    if (after.kind === 'unknown') return this.giveUp(lane, entry); // it depends on what was there before
-    const found = await this.readBack(lane);
-    if (!found) return this.giveUp(lane, entry);
-    const { scope, key } = entry.write;
-    const before = this.witness.peek(scope, key);
-    const decision = settle({
-      found,
-      after,
-      before,
-      fenced,
-      newer: this.newerIn(lane, entry),
-      nullIsAbsent: this.options.nullIsAbsent(),
-    });
-    switch (decision.kind) {
-      case 'committed':
-        this.replayed += 1;
-        if (this.witness.wantsBefore(scope)) this.witness.changed(scope, before, after);
-        return this.finish(lane, this.endings.commit(lane, entry, after));
-      case 'send-again':
-      case 'overwrite': // the answer's old value tells what was overwritten
-        if (unanswered.how === 'error') this.sendAgainLater(lane);
-        else this.sendAgain(lane);
-        return;
-      case 'yield':
-        return this.finish(lane, this.endings.lose(lane, entry, found));
-      case 'unknown':
-        return this.giveUp(lane, entry);
-      case 'superseded':
-        return this.finish(lane, this.endings.supersede(lane, entry, found));
-    }
-  }
-
-  /** What waits behind a lane's head, and may take its place. */
-  private newerIn(lane: Lane, { seq }: Entry): WriteClass | 'none' {
-    if ((lane.record as LaneRecord).count === 1) return 'none';
-    const next = this.log.nextIn(lane, seq);
-    const write = next === undefined ? undefined : this.log.entry(next)?.write;
-    return write ? classOf(write.input) : 'relative'; // not on the disk yet: it may be one
-  }
-
-  /** What the key holds; undefined: the remote will not tell us. Asks until it answers. */
-  private async readBack(lane: Lane): Promise<Known | undefined> {
-    const { scope, key } = lane;
-    const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
-    for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, NOT_NOW_MS)) {
-      const answer = await this.caller.call(call, this.options.patienceMs).catch(() => undefined);
-      if (answer?.error && isRefusal(answer.error)) return undefined;
-      if (answer && !answer.error) return answer.result ? valueText(answer.result.text) : ABSENT;
-      await this.clock.wait(pauseMs, this.stopping);
-    }
+    this.replayed += 1;
+    const after = effectOf(entry.write.input, expected).after as Known;
+    if (this.witness.wantsBefore(entry.write.scope)) this.witness.changed(entry.write.scope, expected, after);
+    const isOverridden = !isExpected(
+      this.witness.peek(entry.write.scope, entry.write.key),
+      jsonOf(expected) ?? null,
+    );
+    this.finish(
+      lane,
+      isOverridden
+        ? this.endings.commitOver(lane, entry, after, expected, {}, 'function')
+        : this.endings.commit(lane, entry, after),
+    );
   }
 
   private sendAgain(lane: Lane): void {
-    this.ready.push(lane);
+    this.ready.push({ lane, step: 'send' });
     this.wake();
   }
 
@@ -391,17 +467,12 @@ export class Replay {
     );
   }
 
-  /** Nothing can tell whether it was executed. */
-  private giveUp(lane: Lane, entry: Entry): void {
-    this.finish(lane, this.endings.setAside(lane, entry, 'unknown', UNKNOWN_OUTCOME));
-  }
-
   /**
    * Goes on once the batch is written, so that after a crash the next one is not taken for one that was never sent;
    * together with all other lanes of that batch.
    */
   private finish(lane: Lane, ended: Promise<void>): void {
-    this.witness.writeEnded(lane.scope, lane.key);
+    this.endedIn(lane);
     if (this.finishing?.ended === ended) {
       this.finishing.lanes.push(lane);
       return;
@@ -419,6 +490,11 @@ export class Replay {
     );
   }
 
+  private endedIn(lane: Lane): void {
+    const { scope, key } = (this.inHand.get(lane) as InHand).entry.write;
+    this.witness.writeEnded(scope, key);
+  }
+
   /** One damaged record holds up its own lane only. */
   private proceedOrStick(lane: Lane): void {
     try {
@@ -430,10 +506,11 @@ export class Replay {
 
   /** The next one of the lane, if it is on the disk; if not, the scanner will meet it. */
   private proceed(lane: Lane): void {
-    const next = lane.record && this.log.entry(lane.record.head);
+    const { record } = lane;
+    const next = record && record.count > 0 && record.heldBy === 0 ? this.log.entry(record.head) : undefined;
     if (next) {
       this.takeInHand(lane, next);
-      this.ready.push(lane);
+      this.ready.push({ lane, step: 'approach' });
     } else {
       this.inHand.delete(lane);
       lane.turn = 'free';

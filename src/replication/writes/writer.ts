@@ -3,17 +3,20 @@ import type { StateAnswer, StateInputOf } from '../../operations/calls.js';
 import type { InvocationResult } from '../../protocol/messages.js';
 import { Payload } from '../../protocol/payload.js';
 import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
+import type { WriteOp } from '../../storage/group-commit.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import { backlogFull } from '../log/limits.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
 import { outcomeOf } from '../replay/answers.js';
+import type { AwaitedWrites } from '../replay/awaited.js';
 import type { Fence, Unanswered } from '../replay/fence.js';
 import type { Replay } from '../replay/replay.js';
+import type { ScopeRule } from '../scope-rules.js';
 import { ABSENT, knownValue, UNKNOWN, type View } from '../view.js';
-import { classOf, newValueIn, oldValueIn, type Passed, type Write } from '../write.js';
-import type { Acceptance, Accepted } from './acceptance.js';
+import { classOf, newValueIn, oldValueIn, type Passed, type Write, type WriteInput } from '../write.js';
+import type { Acceptance, Accepted, Manner } from './acceptance.js';
 
 /** A call of `state::compare-and-set`. */
 export interface CompareAndSet extends Passed {
@@ -24,10 +27,14 @@ export interface WriterOptions {
   patienceMs: number;
   /** Callers that may wait behind one write to their key. */
   laneEntries: number;
-  writesBehind: (scope: string) => boolean;
-  callOf(functionId: string, call: Passed): RemoteCall;
+  ruleOf(scope: string): WriterRule;
+  callOf(functionId: string, call: Passed, receipt?: string): RemoteCall;
+  /** A receipt for a frame of a write that is not logged; undefined: the remote would not know what to do with it. */
+  receiptForRemote(): string | undefined;
   workerId(): string | undefined;
 }
+
+export type WriterRule = Pick<ScopeRule, 'write' | 'settle' | 'singleWriter'>;
 
 /**
  * Writes while the link is up: straight to the remote, one at a time for each key, and logged only when the remote
@@ -38,6 +45,7 @@ export class Writer {
     private readonly lanes: Lanes,
     private readonly acceptance: Acceptance,
     private readonly replay: Replay,
+    private readonly awaited: AwaitedWrites,
     private readonly fence: Fence,
     private readonly caller: RemoteCaller,
     private readonly witness: Witness,
@@ -51,11 +59,16 @@ export class Writer {
    * sent and not answered, could not be kept, and will not be sent again.
    */
   answer(write: Write): Promise<StateAnswer> {
-    const lane = this.lanes.open(write.input.scope, write.input.key);
-    const { patienceMs } = this.options;
-    if (!this.mustLearnFirst(lane, write)) return this.takeTurn(lane, write, patienceMs);
+    const { scope, key } = write.input;
+    const lane = this.lanes.open(scope, key);
+    const { patienceMs, ruleOf } = this.options;
+    const rule = ruleOf(scope);
+    if (isLoggedFirst(rule, write)) return this.answerThroughLog(lane, write, {}, patienceMs);
+    if (rule.write === 'through' || !this.mustLearnFirst(lane, write)) {
+      return this.takeTurn(lane, write, rule, patienceMs);
+    }
     lane.turn = 'online'; // whoever comes meanwhile comes after it
-    return this.learn(lane).then(() => {
+    return this.learn(write.input).then(() => {
       lane.turn = 'free';
       const answer = this.accept(lane, write);
       this.passOn(lane);
@@ -63,35 +76,88 @@ export class Writer {
     });
   }
 
-  /** Puts a write at the end of its lane for an operator; `together` runs when it is appended, for the same batch. */
-  again(write: Write, together: () => void): Promise<Accepted> {
+  /**
+   * The same for a call with a name: it is in the log before it is sent, so that whoever asks for it again, after a crash
+   * too, gets the answer that it got first.
+   */
+  answerNamed(write: Write, manner: Pick<Manner, 'repeatId' | 'together'>): Promise<StateAnswer> {
+    const lane = this.lanes.open(write.input.scope, write.input.key);
+    return this.answerThroughLog(lane, write, manner, this.options.patienceMs);
+  }
+
+  /**
+   * Accepts a write for an operator in place of one in quarantine: first in its lane if the lane waits for that one, else at
+   * the end. `together` is written in the same batch.
+   */
+  again(write: Write, quarantined: number, together: () => readonly WriteOp[]): Promise<Accepted> {
     const lane = this.lanes.open(write.input.scope, write.input.key);
     const append = (): Accepted => {
-      const accepted = this.acceptance.again(lane, write);
-      together();
+      if (lane.record?.heldBy !== quarantined) return this.acceptance.again(lane, write, together());
+      const accepted = this.acceptance.insteadOfHeld(lane, write, together());
+      accepted.answer.then(() => this.replay.resume(lane)).catch(() => undefined); // who asked hears of it
       return accepted;
     };
     if (lane.turn !== 'online') return Promise.resolve(append());
     return new Promise((resolve) => {
-      const place = () => resolve(append());
+      const wait = () => resolve(append());
       lane.waiting ??= [];
-      lane.waiting.push({ arrivedAt: this.clock.now(), send: place, keep: place });
+      lane.waiting.push({ arrivedAt: this.clock.now(), send: wait, keep: wait });
     });
   }
 
   /** The write goes out, or behind the one that is out, or into the log. */
-  private takeTurn(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
+  private takeTurn(lane: Lane, write: Write, rule: WriterRule, patienceMs: number): Promise<StateAnswer> {
     if (lane.turn === 'online') {
       return this.waitIn(
         lane,
-        (patienceLeft) => this.takeTurn(lane, write, patienceLeft),
+        (patienceLeft) => this.takeTurn(lane, write, rule, patienceLeft),
         () => this.accept(lane, write),
       );
     }
     const goesOut = lane.turn === 'free' && !lane.record && this.caller.available;
-    return goesOut && !this.options.writesBehind(lane.scope)
+    return goesOut && rule.write === 'through'
       ? this.send(lane, write, patienceMs)
       : this.accept(lane, write);
+  }
+
+  /** Into the log, and from there to the remote, whose answer the caller gets if it comes in time. */
+  private answerThroughLog(
+    lane: Lane,
+    write: Write,
+    manner: Pick<Manner, 'repeatId' | 'together'>,
+    patienceMs: number,
+  ): Promise<StateAnswer> {
+    if (lane.turn !== 'online') return this.logAndWait(lane, write, manner, patienceMs);
+    return this.waitIn(
+      lane,
+      (patienceLeft) => this.logAndWait(lane, write, manner, patienceLeft),
+      () => this.logAndWait(lane, write, manner, patienceMs),
+    );
+  }
+
+  private async logAndWait(
+    lane: Lane,
+    write: Write,
+    manner: Pick<Manner, 'repeatId' | 'together'>,
+    patienceMs: number,
+  ): Promise<StateAnswer> {
+    const isAwaited = this.caller.available && this.options.ruleOf(lane.scope).write === 'through';
+    let seq = 0;
+    try {
+      const { entry, answer, isBlind } = this.acceptance.accept(lane, write, { ...manner, isAwaited });
+      seq = entry.seq;
+      const remotely = isAwaited ? this.awaited.answerTo(seq, patienceMs) : undefined;
+      const accepted = await answer;
+      this.replay.wake();
+      const said = await remotely;
+      if (said?.error) throw GatewayError.fromBody(said.error);
+      if (said) return said.result ? { result: said.result } : {};
+      if (isAwaited && isBlind) throw inLogUnanswered(write.input.functionId, seq);
+      return accepted;
+    } finally {
+      this.awaited.tell(seq, undefined);
+      this.lanes.release(lane);
+    }
   }
 
   /**
@@ -116,7 +182,7 @@ export class Writer {
     const { functionId, scope, key } = call.input;
     lane.turn = 'online';
     this.witness.writeStarted(scope, key);
-    const attempt = new Attempt(this.options.workerId());
+    const attempt = new Attempt(this.options.workerId(), undefined);
     return this.caller.call(this.options.callOf(functionId, call), patienceMs, attempt).then(
       ({ error, result }) => {
         this.witness.writeEnded(scope, key);
@@ -132,7 +198,7 @@ export class Writer {
           this.passOn(lane);
           throw error;
         }
-        this.forgetUnkept(lane, attempt, code);
+        this.forgetUnkept(lane, attempt, code, call.input);
         throw outcomeUnknown(functionId, 'somebody else may have changed the value since', error);
       },
     );
@@ -140,7 +206,7 @@ export class Writer {
 
   private async accept(lane: Lane, write: Write): Promise<StateAnswer> {
     try {
-      const answer = await this.acceptance.accept(lane, write);
+      const answer = await this.acceptance.accept(lane, write).answer;
       this.replay.wake();
       return answer;
     } finally {
@@ -152,15 +218,14 @@ export class Writer {
   private mustLearnFirst(lane: Lane, { input }: Write): boolean {
     return (
       input.functionId !== 'state::set' &&
-      this.options.writesBehind(lane.scope) &&
       lane.turn === 'free' &&
       !lane.record &&
       this.caller.available &&
-      this.acceptance.viewOf(lane).kind === 'unknown'
+      this.acceptance.viewOf(lane, input.key).kind === 'unknown'
     );
   }
 
-  private async learn({ scope, key }: Lane): Promise<void> {
+  private async learn({ scope, key }: WriteInput): Promise<void> {
     const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
     const answer = await this.caller.call(call, this.options.patienceMs).catch(() => undefined);
     if (!answer || answer.error) return; // it stays unknown, and the write is judged on that
@@ -192,15 +257,16 @@ export class Writer {
     const { scope, key, functionId } = write.input;
     lane.turn = 'online';
     this.witness.writeStarted(scope, key);
-    const attempt = new Attempt(this.options.workerId());
-    return this.caller.call(this.options.callOf(functionId, write), patienceMs, attempt).then(
+    const receipt = this.options.receiptForRemote();
+    const attempt = new Attempt(this.options.workerId(), receipt);
+    return this.caller.call(this.options.callOf(functionId, write, receipt), patienceMs, attempt).then(
       (answer) => this.answered(lane, write, answer),
       (error: unknown) => this.unanswered(lane, write, attempt, error),
     );
   }
 
   private answered(lane: Lane, write: Write, answer: InvocationResult): StateAnswer {
-    this.witness.writeEnded(lane.scope, lane.key);
+    this.witness.writeEnded(write.input.scope, write.input.key);
     this.learnFrom(write, answer);
     this.passOn(lane);
     if (answer.error) throw GatewayError.fromBody(answer.error);
@@ -235,7 +301,7 @@ export class Writer {
     switch (error instanceof GatewayError ? error.code : undefined) {
       case 'GATEWAY_OFFLINE': {
         lane.turn = 'free';
-        this.witness.writeEnded(lane.scope, lane.key);
+        this.witness.writeEnded(write.input.scope, write.input.key);
         const answer = this.accept(lane, write);
         this.keepWaiting(lane);
         return answer;
@@ -244,7 +310,7 @@ export class Writer {
       case 'GATEWAY_OUTCOME_UNKNOWN':
         return this.keep(lane, write, attempt, error as GatewayError);
       default:
-        this.witness.writeEnded(lane.scope, lane.key);
+        this.witness.writeEnded(write.input.scope, write.input.key);
         this.passOn(lane); // it could not be sent at all
         return Promise.reject(error);
     }
@@ -254,54 +320,60 @@ export class Writer {
   private keep(lane: Lane, write: Write, attempt: Attempt, cause: GatewayError): Promise<StateAnswer> {
     const isLost = cause.code === 'GATEWAY_OUTCOME_UNKNOWN';
     const unanswered = { how: 'lost', workerId: attempt.workerId, at: this.clock.now() } as const;
-    const kept = this.acceptance.keepSent(lane, write);
+    const kept = this.acceptance.keepSent(lane, write, attempt.receipt);
     if (kept) {
       const late = this.replay.adopt(lane, kept.entry);
-      if (isLost) this.replay.settleLater(lane, kept.entry, unanswered);
+      if (isLost) this.replay.settleLater(lane, unanswered);
       else attempt.follow(late);
       this.keepWaiting(lane);
     } else {
-      this.forgetUnkept(lane, attempt, cause.code, write);
+      this.forgetUnkept(lane, attempt, cause.code, write.input, write);
     }
     const why = classOf(write.input) === 'relative' ? TWICE : 'it could not be kept to be settled later';
     const unknown = outcomeUnknown(write.input.functionId, why, cause);
     if (!kept) return Promise.reject(unknown);
     return kept.answer.catch(() => {
       this.replay.letGo(lane);
-      this.forgetUnkept(lane, attempt, cause.code, write);
+      this.forgetUnkept(lane, attempt, cause.code, write.input, write);
       throw unknown;
     });
   }
 
   /** Its caller is told that nobody knows. Nothing more is sent to the key before a fence, or its answer. */
-  private forgetUnkept(lane: Lane, attempt: Attempt, code: string, write?: Write): void {
+  private forgetUnkept(lane: Lane, attempt: Attempt, code: string, place: Place, write?: Write): void {
     lane.turn = 'unclear';
-    this.witness.forget(lane.scope, lane.key);
-    if (code === 'GATEWAY_OUTCOME_UNKNOWN') this.liftAfterFence(lane, attempt.workerId, 'lost');
-    else attempt.follow(this.unkept(lane, attempt, write));
+    this.witness.forget(place.scope, place.key);
+    if (code === 'GATEWAY_OUTCOME_UNKNOWN') this.liftAfterFence(lane, place, attempt.workerId, 'lost');
+    else attempt.follow(this.unkept(lane, place, attempt, write));
     this.keepWaiting(lane);
   }
 
-  private unkept(lane: Lane, { workerId }: Attempt, write: Write | undefined): LateAnswer {
+  private unkept(lane: Lane, place: Place, { workerId }: Attempt, write: Write | undefined): LateAnswer {
     return {
       answered: (answer) => {
         if (answer.error) {
-          this.liftAfterFence(lane, workerId, 'error'); // an engine that passes calls on may yet execute it
+          this.liftAfterFence(lane, place, workerId, 'error'); // an engine that passes calls on may yet execute it
           return;
         }
-        this.witness.writeEnded(lane.scope, lane.key);
+        this.witness.writeEnded(place.scope, place.key);
         if (write && !lane.record) this.learnFrom(write, answer);
         void this.replay.lift(lane).catch(() => undefined); // the disk failed, and said so
       },
-      gone: ({ code }) => this.liftAfterFence(lane, workerId, code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost'),
+      gone: ({ code }) =>
+        this.liftAfterFence(lane, place, workerId, code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost'),
     };
   }
 
-  private liftAfterFence(lane: Lane, workerId: string | undefined, how: Unanswered['how']): void {
+  private liftAfterFence(
+    lane: Lane,
+    { scope, key }: Place,
+    workerId: string | undefined,
+    how: Unanswered['how'],
+  ): void {
     this.fence
       .passed({ how, workerId, at: this.clock.now() })
       .then(() => {
-        this.witness.writeEnded(lane.scope, lane.key);
+        this.witness.writeEnded(scope, key);
         return this.replay.lift(lane);
       })
       .catch(() => undefined); // the gateway stops, or the disk failed, and said so
@@ -324,13 +396,25 @@ export class Writer {
   }
 }
 
+/** A key. */
+type Place = Pick<WriteInput, 'scope' | 'key'>;
+
+/** Reading is to tell of them whether they were done, so what it needs is on the disk before they leave. */
+function isLoggedFirst({ settle, singleWriter }: WriterRule, { input }: Write): boolean {
+  return (settle === 'marker' || singleWriter) && classOf(input) === 'relative';
+}
+
 /** One online write's way to the remote; what comes after its deadline goes to whoever has taken it over. */
 class Attempt implements LateAnswer {
   private follower: LateAnswer | undefined;
   /** What came before anybody had taken it over. */
   private tell: ((follower: LateAnswer) => void) | undefined;
 
-  constructor(readonly workerId: string | undefined) {}
+  constructor(
+    readonly workerId: string | undefined,
+    /** The receipt that its frame carries. */
+    readonly receipt: string | undefined,
+  ) {}
 
   follow(follower: LateAnswer): void {
     this.follower = follower;
@@ -370,6 +454,14 @@ function outcomeUnknown(functionId: string, why: string, cause: unknown): Gatewa
     `The remote engine was sent ${functionId} and did not answer: it may or may not have been executed, and it will ` +
       `not be sent again, since ${why}`,
     { cause },
+  );
+}
+
+function inLogUnanswered(functionId: string, seq: number): GatewayError {
+  return new GatewayError(
+    'GATEWAY_OUTCOME_UNKNOWN',
+    `The remote engine did not answer ${functionId} in time. It is write ${seq} of this gateway's log and will be executed, but this ` +
+      'gateway does not know the value it will meet. The same call with the same idempotency_key tells what came of it',
   );
 }
 

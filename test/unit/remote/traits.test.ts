@@ -13,18 +13,25 @@ const unknown: RemoteTraits = {
   triggersEnabled: 'unknown',
   standalone: false,
   fenceable: false,
+  knowsReceipts: false,
+  comparesAndSets: false,
 };
 
 interface Engine {
+  /** Owner of `state::set`. */
   owner?: string;
+  /** Owners of other functions. */
+  others?: Record<string, string>;
   entry?: unknown;
 }
 
-async function engineWith({ owner = 'iii-state', entry }: Engine): Promise<FakeEngine> {
+async function engineWith({ owner = 'iii-state', others = {}, entry }: Engine): Promise<FakeEngine> {
   const engine = stopLater(await FakeEngine.start());
-  engine.reply('engine::functions::info', () => ({
-    result: { function_id: 'state::set', worker_name: owner },
-  }));
+  const owners: Record<string, string> = { 'state::set': owner, ...others };
+  engine.reply('engine::functions::info', ({ data }) => {
+    const id = (data as { function_id: string }).function_id;
+    return id in owners ? { result: { function_id: id, worker_name: owners[id] } } : refused;
+  });
   engine.reply('configuration::get', () => (entry === undefined ? refused : { result: entry }));
   return engine;
 }
@@ -74,6 +81,47 @@ describe('what a remote is like', () => {
     expect(asked?.['data']).toEqual({ id: 'state' });
   });
 
+  it.each<[string, Engine, Partial<RemoteTraits>]>([
+    [
+      'a gateway',
+      { others: { 'gateway::receipt': 'iii-state-gateway' }, entry: { value: {} } },
+      { knowsReceipts: true },
+    ],
+    [
+      'a gateway that serves an engine',
+      { owner: 'edge', others: { 'gateway::receipt': 'edge' }, entry: { value: {} } },
+      { knowsReceipts: true },
+    ],
+    [
+      'an engine with a gateway among its workers',
+      { others: { 'gateway::receipt': 'edge' }, entry: { value: {} } },
+      { knowsReceipts: false },
+    ],
+    [
+      'a gateway whose adapter is its own',
+      {
+        others: { 'gateway::receipt': 'iii-state-gateway' },
+        entry: { value: { adapter: { name: 'custom' } } },
+      },
+      { knowsReceipts: false },
+    ],
+    [
+      'one that compares',
+      { others: { 'state::compare-and-set': 'iii-state' }, entry: { value: {} } },
+      { comparesAndSets: true },
+    ],
+    [
+      'one that passes comparisons on',
+      {
+        others: { 'state::compare-and-set': 'iii-state' },
+        entry: { value: { adapter: { name: 'bridge' } } },
+      },
+      { comparesAndSets: false },
+    ],
+  ])('knows %s', async (_, engine, expected) => {
+    expect(await traitsOf(await engineWith(engine))).toMatchObject(expected);
+  });
+
   it('is asked after everything that is registered at once', async () => {
     const engine = await engineWith({});
     const link = stopLater(linkTo(engine.url));
@@ -88,6 +136,8 @@ describe('what a remote is like', () => {
     expect(engine.frames.map(({ type, function_id = type }) => function_id)).toEqual([
       'engine::workers::register',
       'registerfunction',
+      'engine::functions::info',
+      'engine::functions::info',
       'engine::functions::info',
       'configuration::get',
     ]);

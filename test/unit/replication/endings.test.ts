@@ -1,9 +1,12 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Payload } from '../../../src/protocol/payload.js';
+import { Conflicts } from '../../../src/replication/log/conflicts.js';
 import { Lanes } from '../../../src/replication/log/lanes.js';
 import { Quarantine } from '../../../src/replication/log/quarantine.js';
 import { Receipts } from '../../../src/replication/log/receipts.js';
+import { Repeats } from '../../../src/replication/log/repeats.js';
 import { WriteAheadLog } from '../../../src/replication/log/write-ahead-log.js';
+import { AwaitedWrites } from '../../../src/replication/replay/awaited.js';
 import { Endings } from '../../../src/replication/replay/endings.js';
 import { knownValue } from '../../../src/replication/view.js';
 import { Database } from '../../../src/storage/database.js';
@@ -22,12 +25,27 @@ beforeEach(async () => {
   database = new Database(folder.path, silentLogger());
   await database.open();
   log = new WriteAheadLog(database, silentLogger());
-  lanes = new Lanes(log.laneRecord, (entry) => log.laneRecordOf(entry));
+  lanes = new Lanes(log, () => false);
   receipts = new Receipts(database, 'g');
   log.writeAlong(() => receipts.closing());
-  const known = { learnIn: () => {}, forgetIn: () => {} };
+  const known = { learnIn: () => {}, forgetIn: () => {}, peek: () => ({ kind: 'absent' }) as const };
   const quarantine = new Quarantine(database, (seq) => receipts.nameOf(seq));
-  endings = new Endings(log, known, receipts, quarantine, () => 5000, silentLogger());
+  endings = new Endings(
+    log,
+    known,
+    receipts,
+    quarantine,
+    new Conflicts(
+      database,
+      (seq) => receipts.nameOf(seq),
+      () => 5000,
+    ),
+    new Repeats(database),
+    new AwaitedWrites({ schedule: () => () => {} }),
+    () => false,
+    () => 5000,
+    silentLogger(),
+  );
 });
 
 afterEach(async () => {

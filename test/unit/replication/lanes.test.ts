@@ -1,11 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { Lanes } from '../../../src/replication/log/lanes.js';
 
-const nothing = () => undefined;
+const nothing = { laneRecord: () => undefined, laneRecordOf: () => undefined, scopeLanes: 0 };
+const byKey = () => false;
 
 describe('the lanes in memory', () => {
   it('are one for each key, as long as something is under way in it', () => {
-    const lanes = new Lanes(nothing, nothing);
+    const lanes = new Lanes(nothing, byKey);
     const lane = lanes.open('s', 'k');
     lane.turn = 'online';
     lanes.release(lane);
@@ -14,7 +15,7 @@ describe('the lanes in memory', () => {
   });
 
   it('are not let go by somebody who still holds one that was begun anew since', () => {
-    const lanes = new Lanes(nothing, nothing);
+    const lanes = new Lanes(nothing, byKey);
     const old = lanes.open('s', 'k');
     lanes.release(old);
     const lane = lanes.open('s', 'k');
@@ -24,8 +25,8 @@ describe('the lanes in memory', () => {
   });
 
   it('rest with what is logged in them, the longest unused making room', () => {
-    const lanes = new Lanes(nothing, nothing);
-    const record = { count: 1, head: 1, last: 1, fenceFirst: false };
+    const lanes = new Lanes(nothing, byKey);
+    const record = { count: 1, head: 1, last: 1, fenceFirst: false, heldBy: 0, losesUpTo: 0 };
     const lane = lanes.open('s', 'k');
     lane.record = record;
     lanes.release(lane);

@@ -10,6 +10,7 @@ const evidence: Evidence = {
   before: value('"before"'),
   fenced: true,
   newer: 'none',
+  conflict: 'local-wins',
   nullIsAbsent: false,
 };
 
