@@ -9,13 +9,16 @@ export class RawWorker extends FrameLog {
   readonly texts: string[] = [];
   /** The code that the connection ended with. */
   readonly closed: Promise<number>;
+  private readonly served = new Map<string, (input: unknown) => unknown>();
 
   private constructor(readonly socket: WebSocket) {
     super();
     socket.on('message', (bytes: Buffer) => {
       const text = bytes.toString('utf8');
       this.texts.push(text);
-      this.arrived(JSON.parse(text) as Frame);
+      const frame = JSON.parse(text) as Frame;
+      this.arrived(frame);
+      this.answerIfServed(frame);
     });
     this.closed = new Promise((resolve) => socket.on('close', resolve));
     socket.on('error', () => undefined);
@@ -62,11 +65,23 @@ export class RawWorker extends FrameLog {
     );
   }
 
+  /** Registers a function, and answers it from now on; resolves once the gateway knows it. */
+  async serve(id: string, answer: (input: unknown) => unknown): Promise<void> {
+    this.served.set(id, answer);
+    this.send({ type: 'registerfunction', id });
+    await this.call('engine::functions::info', { function_id: id });
+  }
+
   /** The frames of a function that is called here, in order. */
   callsOf(functionId: string): Frame[] {
     return this.frames.filter(
       (frame) => frame.type === 'invokefunction' && frame['function_id'] === functionId,
     );
+  }
+
+  private answerIfServed({ type, function_id, invocation_id, data }: Frame): void {
+    const answer = type === 'invokefunction' ? this.served.get(String(function_id)) : undefined;
+    if (answer) this.send({ type: 'invocationresult', invocation_id, function_id, result: answer(data) });
   }
 
   async stop(): Promise<void> {

@@ -64,6 +64,14 @@ export interface Appended {
   durable: Promise<void>;
 }
 
+/** Tells from outside the store how far the log had come. */
+export interface LogMark {
+  /** @throws GatewayError `GATEWAY_STORAGE`: more groups than these had been on the disk. */
+  check(groups: number): void;
+  /** So many groups are on the disk, and all numbers that they bear are below `next`. */
+  raise(groups: number, next: number): void;
+}
+
 /** What leaves the log together with an entry. */
 export interface Departure {
   lane: Lane;
@@ -92,11 +100,14 @@ export class WriteAheadLog {
   private acknowledgedUpTo: () => number = () => 0;
   private closing: () => WriteOp[] = () => [];
   private firstHeld = Number.POSITIVE_INFINITY;
+  /** The last group that the mark is told of once it is on the disk. */
+  private markedGroup: number;
 
-  /** @throws GatewayError `GATEWAY_STORAGE` when the book is damaged. */
+  /** @throws GatewayError `GATEWAY_STORAGE` when the book is damaged, or of an earlier time than the mark. */
   constructor(
     private readonly database: Database,
     logger: Logger,
+    private readonly mark?: LogMark,
   ) {
     this.damage = new DamageReport(logger);
     this.book =
@@ -104,6 +115,8 @@ export class WriteAheadLog {
         ...newBook(),
         ...JSON.parse(body.toString()),
       })) ?? newBook();
+    mark?.check(this.book.groups);
+    this.markedGroup = this.book.groups;
     this.firstOfThisRun = this.book.next;
     this.sentBefore = this.book.sentUpTo;
     this.writes = new GroupCommit(database, {
@@ -240,7 +253,7 @@ export class WriteAheadLog {
     const operations = [...together];
     this.unhold(held, operations);
     this.setLane(lane, released(held), operations);
-    return this.writes.commit(operations);
+    return this.commit(operations);
   }
 
   /** Makes a lane's head a set of another value; its receipt stays. */
@@ -252,16 +265,16 @@ export class WriteAheadLog {
     const rewritten = { ...entry, write };
     const body = encodeEntry(rewritten);
     this.book.bytes += body.length - entry.bytes;
-    await this.writes.commit([putRecord(entryKey(entry.seq), body)]);
+    await this.commit([putRecord(entryKey(entry.seq), body)]);
     lane.view = undefined;
     lane.lasts?.delete(key);
     return { ...rewritten, bytes: body.length };
   }
 
   /** Takes an entry, which is its lane's head, out of the log. */
-  end({ lane, entry, together }: Departure, ending: Ending): Promise<void> {
+  end(departure: Departure, ending: Ending): Promise<void> {
     this.book.ended[ending] += 1;
-    return this.depart({ lane, entry, together });
+    return this.depart(departure);
   }
 
   /** Takes an entry, which is its lane's head, out of the log; the caller has counted where it went. */
@@ -279,7 +292,7 @@ export class WriteAheadLog {
     this.book.entries -= 1;
     this.book.bytes -= entry.bytes;
     for (const operation of together) operations.push(operation);
-    return this.writes.commit(operations);
+    return this.commit(operations);
   }
 
   /** The last entry of a key in the lane of its scope. */
@@ -296,7 +309,7 @@ export class WriteAheadLog {
   clearFence(lane: Lane): Promise<void> {
     const operations: WriteOp[] = [];
     this.setLane(lane, { ...(lane.record as LaneRecord), fenceFirst: false }, operations);
-    return this.writes.commit(operations);
+    return this.commit(operations);
   }
 
   /** Whether an entry of an earlier run may have been sent in it. */
@@ -311,7 +324,7 @@ export class WriteAheadLog {
    * entries of which reading can tell whether they were applied; each of the others gets its own.
    */
   noteSending(entry: Entry, note?: SentNote): Promise<void> | undefined {
-    if (note) return this.writes.commit([putRecord(sentKey(entry.seq), encodeSentNote(note))]);
+    if (note) return this.commit([putRecord(sentKey(entry.seq), encodeSentNote(note))]);
     if (entry.seq <= this.book.sentUpTo - SENDING_STEP / 2) return undefined;
     this.setAside ??= this.setMoreAside(entry.seq);
     this.setAside.catch(() => undefined); // the disk failed, and said so
@@ -331,7 +344,16 @@ export class WriteAheadLog {
   }
 
   commit(operations: readonly WriteOp[]): Promise<void> {
-    return this.writes.commit(operations);
+    const written = this.writes.commit(operations);
+    const forming = this.book.groups + 1;
+    if (this.mark && forming > this.markedGroup) {
+      this.markedGroup = forming;
+      written.then(
+        () => this.mark?.raise(forming, this.book.next),
+        () => undefined, // told to whoever wrote
+      );
+    }
+    return written;
   }
 
   /** In order with the log's own writes; a power cut may take it. */
@@ -381,7 +403,7 @@ export class WriteAheadLog {
     book.bytes += body.length;
     book.accepted += 1;
     lane.appending += 1;
-    const durable = this.writes.commit(operations).then(
+    const durable = this.commit(operations).then(
       () => this.arrived(lane, linked),
       (error: unknown) => {
         this.arrived(lane, linked);
@@ -431,7 +453,7 @@ export class WriteAheadLog {
     const before = this.book.sentUpTo;
     this.pendingMark = upTo;
     try {
-      await this.writes.commit([]);
+      await this.commit([]);
       this.book.sentUpTo = Math.max(before, upTo);
     } finally {
       this.pendingMark = 0;
@@ -443,6 +465,7 @@ export class WriteAheadLog {
   private pendingMark = 0;
 
   private bookRecord(): WriteOp {
+    this.book.groups += 1;
     const upTo = Math.min(this.acknowledgedUpTo(), this.firstHeld - 1);
     this.book.acknowledged = Math.max(this.book.acknowledged, upTo);
     const sentUpTo = Math.max(this.book.sentUpTo, this.pendingMark);

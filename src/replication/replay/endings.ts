@@ -140,7 +140,9 @@ export class Endings {
 
   /** The remote holds something else, and an operator decides; about those that were accepted on top of it, too. */
   park(lane: Lane, entry: Entry, found: View, policy: ConflictPolicy = 'park'): Promise<void> {
-    return this.setAside(lane, entry, 'parked', PARKED, this.conflict(entry, 'parked', found, policy));
+    const together = this.conflict(entry, 'parked', found, policy);
+    this.note(together, entry, found); // a retry is based on what is there now
+    return this.setAside(lane, entry, 'parked', PARKED, together);
   }
 
   /** It makes room for newer ones; it was never sent. */

@@ -18,6 +18,8 @@ export interface Evidence {
   newer: WriteClass | 'none';
   /** What the scope wants where somebody else wrote meanwhile. */
   conflict: ConflictPolicy;
+  /** It was accepted on top of a write that has lost to the remote's value. */
+  followsLoser: boolean;
   /** Whether this remote tells a stored null and a missing key apart. */
   nullIsAbsent: boolean;
 }
@@ -46,12 +48,14 @@ export function settle({
   fenced,
   newer,
   conflict,
+  followsLoser,
   nullIsAbsent,
 }: Evidence): Settlement {
   const holds = (view: View) => view.kind !== 'unknown' && sameKnown(found, view, nullIsAbsent);
   if (holds(after)) return { kind: 'committed' };
   // The late twin of a repeated write may overwrite newer changes for good, so without a fence little is repeated.
   if (!fenced && newer !== 'none') return { kind: newer === 'absolute' ? 'superseded' : 'unknown' };
+  if (followsLoser && conflict !== 'local-wins') return { kind: 'conflict' };
   if (holds(before)) return { kind: 'send-again' };
   if (conflict !== 'local-wins') {
     return isConflict({ found, base: before, nullIsAbsent }) ? { kind: 'conflict' } : { kind: 'send-again' };

@@ -136,6 +136,7 @@ export class Settling {
       fenced,
       newer: this.newerIn(lane, entry),
       conflict: this.options.ruleOf(scope).conflict,
+      followsLoser: entry.seq <= (lane.record as LaneRecord).losesUpTo,
       nullIsAbsent: this.options.nullIsAbsent(),
     });
     switch (decision.kind) {

@@ -11,6 +11,7 @@ const evidence: Evidence = {
   fenced: true,
   newer: 'none',
   conflict: 'local-wins',
+  followsLoser: false,
   nullIsAbsent: false,
 };
 
