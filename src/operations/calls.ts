@@ -1,6 +1,7 @@
 /** State calls and answers in the engine's words (state module section 2; observe section 7.2). */
 import type { Json } from '../protocol/json.js';
 import type { Payload } from '../protocol/payload.js';
+import type { Repeat } from './repeats.js';
 
 /** One update operation, checked and normalised. A path of `''` or `[]` is the root value. */
 export type UpdateOp =
@@ -31,6 +32,8 @@ export interface StateCall {
   input: StateInput;
   /** The input as received, in the engine's shape. */
   payload: Payload;
+  /** The name by which a repeat of this write is known; adapters that do not look at it do it again. */
+  repeat?: Repeat | undefined;
   /** Worker id of the caller; cursors are bound to it. */
   caller: string;
   metadata?: Payload | undefined;

@@ -30,10 +30,15 @@ export class PassageStamp {
     );
   }
 
-  /** @throws GatewayError `deserialization_error` for metadata that has no room for the mark. */
-  stamp(metadata: Payload | undefined): Payload {
-    if (!metadata) return this.alone; // printed once for all of them
-    const mark = { [MARK]: { via: [...passedGateways(metadata), this.gatewayId] } };
+  /**
+   * @param receipt ours, by which the next gateway knows a repeat; that of the gateway before us goes no further
+   * @throws GatewayError `deserialization_error` for metadata that has no room for the mark.
+   */
+  stamp(metadata: Payload | undefined, receipt?: string): Payload {
+    if (!metadata && receipt === undefined) return this.alone; // printed once for all of them
+    const via = [...passedGateways(metadata), this.gatewayId];
+    const mark = { [MARK]: receipt === undefined ? { via } : { via, receipt } };
+    if (!metadata) return Payload.of(mark);
     if (isObject(metadata.value)) return Payload.of({ ...metadata.value, ...mark });
     // What is no object goes into one, a level deeper, where an engine may no longer read it.
     const wrapped = Payload.of({ metadata: metadata.value, ...mark });

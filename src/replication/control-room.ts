@@ -1,28 +1,33 @@
 import type { Breaker } from '../remote/breaker.js';
 import type { RemoteLink } from '../remote/link.js';
 import { describeStatus } from '../remote/status.js';
-import type { WriteOp } from '../storage/group-commit.js';
+import { Decisions } from './decisions.js';
+import { editedWrite } from './edited-write.js';
+import type { Conflicts } from './log/conflicts.js';
 import type { Lanes } from './log/lanes.js';
-import type { Entry } from './log/layout.js';
+import { type Entry, laneAt } from './log/layout.js';
 import type { LogLimits } from './log/limits.js';
-import type { Quarantine, QuarantinedEntry } from './log/quarantine.js';
+import type { Quarantine } from './log/quarantine.js';
 import { notFound, type Receipts } from './log/receipts.js';
+import type { Whereabouts } from './log/whereabouts.js';
 import type { WriteAheadLog } from './log/write-ahead-log.js';
 import type {
   Accounts,
   BarrierRequest,
   BarrierResult,
+  Conflict,
+  ConflictWithValues,
   Operator,
   QuarantinedInput,
   QuarantinedWrite,
   Receipt,
   ReplicationStatus,
+  RetainStatus,
 } from './operator.js';
 import type { RemoteSide } from './remote-side.js';
 import type { Barrier } from './replay/barrier.js';
 import type { Endings } from './replay/endings.js';
 import type { Replay } from './replay/replay.js';
-import type { Write } from './write.js';
 import type { Acceptance } from './writes/acceptance.js';
 import type { Writer } from './writes/writer.js';
 
@@ -42,21 +47,28 @@ export interface Controls {
   barrier: Barrier;
   receipts: Receipts;
   quarantine: Quarantine;
+  whereabouts: Whereabouts;
+  conflicts: Conflicts;
   limits: LogLimits;
+  /** Of one call. */
+  maxInputBytes?: number;
   mirror: () => ReplicationStatus['mirror'];
+  retain?: () => RetainStatus;
 }
 
 const BARRIER_MS = 30_000;
+const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
 /** What operators and programs may see and do while the replication runs. */
 export class ControlRoom implements Operator {
-  /** On their way out of quarantine: nobody else may decide about them. */
-  private readonly leaving = new Set<number>();
+  private readonly decisions: Decisions;
 
-  constructor(private readonly parts: Controls) {}
+  constructor(private readonly parts: Controls) {
+    this.decisions = new Decisions(parts);
+  }
 
   status(): ReplicationStatus {
-    const { log, replay, breaker, acceptance, limits, mirror } = this.parts;
+    const { log, replay, breaker, acceptance, limits, mirror, retain } = this.parts;
     const { entries, bytes, oldestAgeMs } = acceptance.fill;
     const { refusal } = acceptance;
     return {
@@ -75,8 +87,10 @@ export class ControlRoom implements Operator {
       writes: this.accounts(),
       conflicts_won: log.book.conflictsWon,
       quarantine: { ...log.book.quarantined },
+      held: { keys: log.book.held, writes: log.book.heldWrites },
       replay: { in_flight: replay.inFlight, replayed: replay.replayed, settling: replay.looking },
       mirror: mirror(),
+      ...(retain && { retain: retain() }),
     };
   }
 
@@ -95,85 +109,59 @@ export class ControlRoom implements Operator {
     return { settled: true, quarantined: await quarantine.count(scope, key, last), held };
   }
 
-  listQuarantine(after = 0, limit = 1000): Promise<QuarantinedWrite[]> {
-    return this.parts.quarantine.list(after, limit);
+  async listQuarantine(after = 0, limit = 1000): Promise<QuarantinedWrite[]> {
+    const writes = await this.parts.quarantine.list(after, limit);
+    return writes.map((write) => this.withHold(write));
   }
 
   showQuarantined(seq: number): QuarantinedInput {
-    return this.parts.quarantine.show(seq);
+    return this.withHold(this.parts.quarantine.show(seq));
+  }
+
+  quarantinedInputs(after = 0): AsyncIterable<QuarantinedInput> {
+    return this.parts.quarantine.inputs(after);
   }
 
   async retryQuarantined(seq: number): Promise<{ receipt: string }> {
-    return this.sendAgain(seq, this.staying(seq).entry.write);
+    return this.decisions.sendAgain(seq, (write) => write);
   }
 
-  async dropQuarantined(seq: number): Promise<void> {
-    const { lanes, log, replay } = this.parts;
-    const { write, inScopeOrder } = this.staying(seq).entry;
-    const lane = lanes.openRecord(write.scope, inScopeOrder ? undefined : write.key);
-    const isHeldForIt = lane?.record?.heldBy === seq;
-    const left = this.leaveQuarantine(seq, 'dropped');
-    await (isHeldForIt ? log.release(lane, left) : log.commit(left)).finally(() => this.leaving.delete(seq));
-    if (isHeldForIt) replay.resume(lane);
+  async editQuarantined(seq: number, input: string): Promise<{ receipt: string }> {
+    const { maxInputBytes = MAX_INPUT_BYTES } = this.parts;
+    return this.decisions.sendAgain(seq, (write) => editedWrite(write, input, maxInputBytes));
+  }
+
+  dropQuarantined(seq: number): Promise<void> {
+    return this.decisions.drop(seq);
+  }
+
+  listConflicts(after = 0, limit = 1000): Promise<Conflict[]> {
+    return this.parts.conflicts.list(after, limit);
+  }
+
+  showConflict(number: number): ConflictWithValues {
+    return this.parts.conflicts.show(number);
   }
 
   drain(): void {
     this.parts.replay.wake();
   }
 
-  /** As a new write: at its lane's end, or first in a lane that waits for it. */
-  private async sendAgain(seq: number, write: Write): Promise<{ receipt: string }> {
-    const { writer, receipts, replay, log } = this.parts;
-    if (log.writeFailure) throw log.writeFailure;
-    try {
-      const again = await writer.again(write, seq, () => this.leaveQuarantine(seq, 'superseded'));
-      await again.answer;
-      replay.wake();
-      return { receipt: receipts.nameOf(again.entry.seq) };
-    } finally {
-      this.leaving.delete(seq);
+  /** With what waits for a decision about it. */
+  private withHold<T extends QuarantinedWrite>(write: T): T {
+    const { log } = this.parts;
+    if (log.book.held === 0) return write;
+    for (const key of [write.key, undefined]) {
+      const record = log.laneRecord(laneAt(write.scope, key));
+      if (record?.heldBy === write.seq) return { ...write, holds: true, waiting: record.count };
     }
-  }
-
-  /** What takes it out, for the batch of whatever happens to it. */
-  private leaveQuarantine(seq: number, ending: 'superseded' | 'dropped'): WriteOp[] {
-    const { quarantine, receipts, log, endings } = this.parts;
-    const { entry, reason, error } = this.staying(seq);
-    this.leaving.add(seq);
-    log.book.quarantined[reason] -= 1;
-    log.book.ended[ending] += 1;
-    receipts.settle(entry, ending, endings.now(), error);
-    return [quarantine.remove(seq)];
-  }
-
-  private staying(seq: number): QuarantinedEntry {
-    const { quarantine } = this.parts;
-    if (this.leaving.has(seq)) throw quarantine.notHere(seq);
-    return quarantine.get(seq);
+    return write;
   }
 
   private find(seq: number): Receipt {
-    const { log, receipts, quarantine } = this.parts;
-    const entry = log.entry(seq);
-    if (entry) return receipts.unsettled(entry, this.mayHaveLeft(entry) ? 'sent' : 'pending');
-    const quarantined = quarantine.find(seq);
-    if (quarantined) {
-      const { seq: _, bytes: __, ...receipt } = quarantine.describe(quarantined);
-      return receipt;
-    }
-    const settled = receipts.find(seq);
-    if (settled) return settled;
-    throw notFound(receipts.nameOf(seq));
-  }
-
-  private mayHaveLeft(entry: Entry): boolean {
-    const { lanes, log } = this.parts;
-    const lane = lanes.find(entry.write.scope, entry.write.key);
-    if (!lane) return false;
-    const isHead = lane.record?.head === entry.seq;
-    const left = isHead && (lane.turn === 'logged' || log.mayHaveBeenSent(entry));
-    lanes.release(lane);
-    return left;
+    const found = this.parts.whereabouts.find(seq);
+    if (found) return found;
+    throw notFound(this.parts.receipts.nameOf(seq));
   }
 
   /** One write is in exactly one of these, so they add up to what was accepted. */

@@ -12,6 +12,7 @@ import { Quarantine } from './log/quarantine.js';
 import { Receipts } from './log/receipts.js';
 import { Repeats } from './log/repeats.js';
 import { Scanner } from './log/scanner.js';
+import { Whereabouts } from './log/whereabouts.js';
 import { WriteAheadLog } from './log/write-ahead-log.js';
 import type { Freshness } from './mirror/freshness.js';
 import { Mirror } from './mirror/mirror.js';
@@ -31,6 +32,7 @@ import { Settling } from './replay/settling.js';
 import type { ScopeRules } from './scope-rules.js';
 import type { Passed } from './write.js';
 import { Acceptance } from './writes/acceptance.js';
+import { NamedCalls } from './writes/named-calls.js';
 import { Writer } from './writes/writer.js';
 
 /** What the core needs to know of the remote. */
@@ -215,6 +217,12 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     },
     clock,
   );
+  const whereabouts = new Whereabouts(log, lanes, receipts, quarantine);
+  const named = new NamedCalls(repeats, writer, endings, clock, {
+    patienceMs,
+    receiptOf: (seq) => whereabouts.find(seq),
+    isAvailable: () => caller.available,
+  });
   const own = new PendingWrites(database, log, lanes, acceptance, barrier, witness.knownOf);
   const reader = new Reader({
     remote: caller,
@@ -245,6 +253,8 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     acceptance,
     replay,
     writer,
+    named,
+    whereabouts,
     reader,
   };
 }

@@ -35,6 +35,9 @@ export interface QuarantinedWrite extends Receipt {
   settled_at: string;
   /** Size of the call's input. */
   bytes: number;
+  /** Later writes to its key (or scope) wait until an operator has decided about it; this many are in the log. */
+  holds?: true;
+  waiting?: number;
 }
 
 /** The same with the input of the call, as JSON text: only for those who may see values. */
@@ -103,6 +106,14 @@ export interface LogStatus {
   damaged: number;
 }
 
+/** What became of confirmed writes that are kept to be looked at again (`retain`), since the start. */
+export interface RetainStatus {
+  verified: number;
+  lost: number;
+  restored: number;
+  changed: number;
+}
+
 /** What `gateway::status`, `/api/status` and `status --json` show of the replication. */
 export interface ReplicationStatus {
   link: {
@@ -123,11 +134,15 @@ export interface ReplicationStatus {
   /** Conflicts that the local write won; no state of a write, so not among `writes`. */
   conflicts_won: number;
   quarantine: Record<QuarantineReason, number>;
+  /** Keys (or whole scopes) that wait for an operator, and the writes in the log that wait with them. */
+  held: { keys: number; writes: number };
   replay: { in_flight: number; replayed: number; settling: number };
   mirror: { bytes: number; limit_bytes: number; hits: number; misses: number };
+  /** Absent where nothing is kept for that. */
+  retain?: RetainStatus;
 }
 
-/** @throws GatewayError `GATEWAY_NOT_FOUND` for a receipt or an entry that is not known (any more). */
+/** @throws GatewayError `GATEWAY_NOT_FOUND` for a receipt, an entry or a conflict that is not known (any more). */
 export interface Operator {
   status(): ReplicationStatus;
   /** Waits up to `waitMs` for the write to be settled. */
@@ -137,9 +152,19 @@ export interface Operator {
   /** By sequence, those after `after`. */
   listQuarantine(after?: number, limit?: number): Promise<QuarantinedWrite[]>;
   showQuarantined(seq: number): QuarantinedInput;
+  /** All after `after` with their inputs, read from the disk as they are asked for. */
+  quarantinedInputs(after?: number): AsyncIterable<QuarantinedInput>;
   /** Puts the write at the end of its lane again, as a new one; gives its receipt. */
   retryQuarantined(seq: number): Promise<{ receipt: string }>;
+  /**
+   * The same with another input, JSON text; nothing changes when it is refused.
+   * @throws GatewayError `deserialization_error`, `GATEWAY_TOO_LARGE`, `INVALID_ARGUMENTS` for another scope or key.
+   */
+  editQuarantined(seq: number, input: string): Promise<{ receipt: string }>;
   dropQuarantined(seq: number): Promise<void>;
+  /** By number, those after `after`. */
+  listConflicts(after?: number, limit?: number): Promise<Conflict[]>;
+  showConflict(number: number): ConflictWithValues;
   /** Tries at once whatever waits for a timer. */
   drain(): void;
 }

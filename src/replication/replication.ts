@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { Config } from '../config/config.js';
+import { GatewayError } from '../errors.js';
 import type { Service } from '../lifecycle.js';
 import type { Logger } from '../logger.js';
 import type { StateAnswer, StateCall } from '../operations/calls.js';
@@ -84,7 +85,7 @@ export class Replication implements Service {
         remote,
         freshness,
         callsUnderWay: () => link.callsUnderWay,
-        stamp: (metadata) => ground.passage.stamp(metadata), // TODO receipt
+        stamp: (metadata, receipt) => ground.passage.stamp(metadata, receipt),
         follow: (scope) => followed.follow(scope),
       },
       stopping.signal,
@@ -117,9 +118,12 @@ export class Replication implements Service {
     switch (input.functionId) {
       case 'state::set':
       case 'state::delete':
-      case 'state::update':
-        return this.core.writer.answer(call as StateCall & { input: typeof input });
+      case 'state::update': {
+        const write = call as StateCall & { input: typeof input };
+        return call.repeat ? this.core.named.answer(write, call.repeat) : this.core.writer.answer(write);
+      }
       case 'state::compare-and-set':
+        if (call.repeat) return Promise.reject(notToBeNamed());
         return this.core.writer.compareAndSet(call as StateCall & { input: typeof input });
       default:
         return this.read(call);
@@ -157,6 +161,15 @@ function operatorOf(core: Core, remote: RemoteSide, ground: ReplicationGround): 
       misses: reader.misses,
     }),
   });
+}
+
+/** It is the remote's alone to answer, and is never logged. */
+function notToBeNamed(): GatewayError {
+  return new GatewayError(
+    'INVALID_ARGUMENTS',
+    'state::compare-and-set takes no idempotency_key where State lives on a remote engine, which has nowhere to keep its answer. ' +
+      'Make it again without one: it stores nothing a second time',
+  );
 }
 
 /** What is known is of one connection's time; what is fresh, of one subscription's. */

@@ -2,6 +2,7 @@ import { EventEmitter } from 'node:events';
 import { type EngineCode, GatewayError, messageOf } from '../errors.js';
 import type { StateFunctionId } from '../operations/calls.js';
 import { checkValueSize, decodeInput } from '../operations/inputs.js';
+import { repeatOf } from '../operations/repeats.js';
 import { eventOf } from '../operations/results.js';
 import type { Payload } from '../protocol/payload.js';
 import { changeOf, type StateChange } from '../protocol/state-event.js';
@@ -65,7 +66,8 @@ export class StateModule extends EventEmitter<{ change: [StateChange] }> {
       checkValueSize(input.value, this.options.maxValueBytes);
     }
     const { metadata, traceparent, baggage, caller } = request;
-    const call = { input, payload, caller: caller?.id ?? '', metadata, traceparent, baggage };
+    const repeat = repeatOf(functionId, payload, metadata);
+    const call = { input, payload, caller: caller?.id ?? '', repeat, metadata, traceparent, baggage };
     const { result, change } = await this.adapter.answer(call).catch((error: unknown) => {
       throw failureOf(functionId, error);
     });

@@ -68,16 +68,18 @@ export class Conflicts {
     ];
   }
 
-  /** By number, those after `after`, without values. */
+  /** By number, those after `after`, without values; damaged ones are passed over. */
   async list(after: number, limit: number): Promise<Conflict[]> {
-    const range = { gt: seqKey(CONFLICTS, after), lt: afterLast(CONFLICTS), limit };
-    const records = await this.database.level.iterator(range).all();
-    return records.flatMap(([key, record]) => {
+    const found: Conflict[] = [];
+    const range = { gt: seqKey(CONFLICTS, after), lt: afterLast(CONFLICTS) };
+    for await (const [key, record] of this.database.level.iterator(range)) {
       const conflict = decode(key, record);
-      if (!conflict) return [];
+      if (!conflict) continue;
       const { base: _, local: __, remote: ___, ...told } = conflict;
-      return [told];
-    });
+      found.push(told);
+      if (found.length === limit) break;
+    }
+    return found;
   }
 
   /** @throws GatewayError `GATEWAY_NOT_FOUND`. */

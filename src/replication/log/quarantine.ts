@@ -1,4 +1,5 @@
 import { type ErrorBody, GatewayError } from '../../errors.js';
+import type { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
 import type { WriteOp } from '../../storage/group-commit.js';
 import { openRecord, putRecord } from '../../storage/record.js';
@@ -23,6 +24,7 @@ export class Quarantine {
   constructor(
     private readonly database: Database,
     private readonly receiptOf: (seq: number) => string,
+    private readonly damage?: DamageReport,
   ) {}
 
   /** Record's body: `length of why (4 bytes) | why (JSON) | body of the entry`. */
@@ -57,24 +59,29 @@ export class Quarantine {
     );
   }
 
+  /** By number, those after `after`; damaged ones are passed over. */
   async list(after: number, limit: number): Promise<QuarantinedWrite[]> {
-    const records = await this.database.level
-      .iterator({ gt: seqKey(QUARANTINE, after), lt: afterLast(QUARANTINE), limit })
-      .all();
-    return records.flatMap(([key, record]) => {
-      const found = this.decode(seqIn(QUARANTINE, key), key, record);
-      return found ? [this.describe(found)] : [];
-    });
+    const found: QuarantinedWrite[] = [];
+    for await (const entry of this.entries({ gt: seqKey(QUARANTINE, after), lt: afterLast(QUARANTINE) })) {
+      found.push(this.describe(entry));
+      if (found.length === limit) break;
+    }
+    return found;
+  }
+
+  /** The same with inputs, one by one. */
+  async *inputs(after: number): AsyncGenerator<QuarantinedInput> {
+    const range = { gt: seqKey(QUARANTINE, after), lt: afterLast(QUARANTINE) };
+    for await (const entry of this.entries(range)) yield this.withInput(entry);
   }
 
   /** How many of a scope (and key) are here, of those up to a sequence number. */
   async count(scope: string | undefined, key: string | undefined, upTo: number): Promise<number> {
     let count = 0;
     const range = { gte: QUARANTINE, lte: seqKey(QUARANTINE, upTo) };
-    for await (const [at, record] of this.database.level.iterator(range)) {
-      const write = this.decode(seqIn(QUARANTINE, at), at, record)?.entry.write;
-      if (!write || (scope !== undefined && write.scope !== scope)) continue;
-      if (key === undefined || write.key === key) count += 1;
+    for await (const { entry } of this.entries(range)) {
+      if (scope !== undefined && entry.write.scope !== scope) continue;
+      if (key === undefined || entry.write.key === key) count += 1;
     }
     return count;
   }
@@ -97,13 +104,26 @@ export class Quarantine {
   }
 
   show(seq: number): QuarantinedInput {
-    const found = this.get(seq);
+    return this.withInput(this.get(seq));
+  }
+
+  private withInput(found: QuarantinedEntry): QuarantinedInput {
     return { ...this.describe(found), input: found.entry.write.payload.text };
+  }
+
+  private async *entries(range: { gt?: string; gte?: string; lt?: string; lte?: string }) {
+    for await (const [key, record] of this.database.level.iterator(range)) {
+      const found = this.decode(seqIn(QUARANTINE, key), key, record);
+      if (found) yield found;
+    }
   }
 
   private decode(seq: number, key: string, record: Buffer): QuarantinedEntry | undefined {
     const body = openRecord(key, record);
-    if (!body) return undefined;
+    if (!body) {
+      this.damage?.found(key, `write ${seq} in quarantine`); // it is counted and logged; the others are told
+      return undefined;
+    }
     const end = LENGTH_BYTES + body.readUInt32BE(0);
     const why = JSON.parse(body.toString('utf8', LENGTH_BYTES, end)) as Why;
     return { ...why, entry: decodeEntry(seq, body.subarray(end)) };

@@ -59,8 +59,8 @@ const PARKED: ErrorBody = {
 
 /** How an ended write is kept for callers that ask for it again. */
 export interface RepeatAnswers {
-  /** Its answer, if the remote gave one; without one, the first answer stays. */
-  finish(id: string, answer: RemoteAnswer | undefined): WriteOp[];
+  /** Its answer, if the remote gave one; else why it was given up, if it was. */
+  finish(id: string, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[];
 }
 
 /** The ways in which a logged write leaves the log, each one batch: its receipt, its key's value, its count. */
@@ -162,7 +162,7 @@ export class Endings {
     const together = [
       ...more,
       this.quarantine.add(entry, { reason, settledAt: this.now(), error }),
-      ...this.finished(entry, undefined),
+      ...this.finished(entry, undefined, error),
     ];
     // After a refusal the key holds what it held; after an unknown outcome nobody knows.
     if (reason === 'unknown') this.known.forgetIn(together, scope, key);
@@ -187,15 +187,15 @@ export class Endings {
   }
 
   private end({ lane, entry, ending, holds, error, together = [], behind, answer }: End): Promise<void> {
-    const operations = [...together, ...this.finished(entry, answer)];
+    const operations = [...together, ...this.finished(entry, answer, error)];
     this.receipts.settle(entry, ending, this.now(), error);
     if (holds) this.note(operations, entry, holds);
     const departure = { lane, entry, together: operations, ...(behind && { behind }) };
     return this.told(entry, this.log.end(departure, ending), answer);
   }
 
-  private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined): WriteOp[] {
-    return repeatId === undefined ? [] : this.repeats.finish(repeatId, answer);
+  private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[] {
+    return repeatId === undefined ? [] : this.repeats.finish(repeatId, answer, error);
   }
 
   private note(batch: WriteOp[], { write: { scope, key } }: Entry, after: View): void {

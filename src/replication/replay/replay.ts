@@ -361,13 +361,10 @@ export class Replay {
   private callOf({ entry, note, onlyIf }: InHand): RemoteCall {
     const { callOf, gatewayId, knowsReceipts, receiptOf, ruleOf } = this.options;
     const { write, seq, sentAs } = entry;
-    const receipt = knowsReceipts() ? (sentAs ?? receiptOf(seq)) : undefined;
+    // A comparison goes without a receipt: a set after it would be another call under the same name.
     if (onlyIf)
-      return callOf(
-        'state::compare-and-set',
-        { ...passedOf(write), payload: comparison(write, onlyIf) },
-        receipt,
-      );
+      return callOf('state::compare-and-set', { ...passedOf(write), payload: comparison(write, onlyIf) });
+    const receipt = knowsReceipts() ? (sentAs ?? receiptOf(seq)) : undefined;
     if (!note?.marker) return callOf(write.functionId, write, receipt);
     const place = { member: ruleOf(write.scope).markerMember, gatewayId };
     const payload = markedPayload(write.payload, place, note.marker);

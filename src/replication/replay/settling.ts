@@ -113,7 +113,9 @@ export class Settling {
   private async isRepeatable({ entry, note }: InHand): Promise<boolean> {
     await this.fence.remoteKnown();
     if (!this.options.knowsReceipts()) return false;
-    if (classOf(entry.write.input) === 'absolute' || entry.sentAs !== undefined) return true;
+    if (entry.write.kind === 'absolute')
+      return this.options.ruleOf(entry.write.scope).conflict === 'local-wins';
+    if (entry.sentAs !== undefined) return true;
     return (note ?? this.log.sentNote(entry))?.withReceipt === true;
   }
 
@@ -207,6 +209,8 @@ export class Settling {
         break;
       case 'local':
     }
+    // The remote may have taken an earlier attempt under the write's own receipt.
+    inHand.entry = { ...inHand.entry, sentAs: this.options.receiptOf(this.log.takeNumber()) };
     const isSet = inHand.entry.write.functionId === 'state::set';
     inHand.onlyIf = isSet && isComparable(found) && this.options.comparesAndSets() ? found : undefined;
     return SEND;

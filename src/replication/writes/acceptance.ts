@@ -35,7 +35,7 @@ export interface Manner {
   /** Its caller waits for what the remote says, so it may be of a key that we know nothing of. */
   isAwaited?: boolean;
   /** Written in the same batch. */
-  together?: (accepted: { seq: number; answer: StateAnswer }) => readonly WriteOp[];
+  together?: (accepted: { seq: number; answer: StateAnswer; isBlind: boolean }) => readonly WriteOp[];
 }
 
 /** A write that is in the log; the answer comes once it is durable. */
@@ -142,7 +142,8 @@ export class Acceptance {
     if (replaces) this.options.superseded(replaces);
     const receipt = this.options.receiptOf(this.log.book.next);
     const answer = acceptedAnswer(input, before, effect, receipt);
-    const together = manner.together?.({ seq: this.log.book.next, answer }) ?? [];
+    const seq = this.log.book.next;
+    const together = manner.together?.({ seq, answer, isBlind: isBlind(input, before) }) ?? [];
     const appended = this.log.append(lane, {
       ...this.newEntry(write, before, effect, manner),
       replaces,
