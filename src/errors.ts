@@ -20,6 +20,10 @@ export type GatewayCode =
   | 'GATEWAY_BACKLOG_FULL'
   /** An earlier write to the key (or its scope) waits for an operator, and the scope says that later ones wait too. */
   | 'GATEWAY_KEY_HELD'
+  /** The idempotency_key was used for a call with another input. */
+  | 'GATEWAY_KEY_REUSED'
+  /** In a receipt: the remote holds a value that the write was not based on, and an operator decides. */
+  | 'GATEWAY_CONFLICT'
   /** In a receipt: the write was given up because it grew too old before it could be sent. */
   | 'GATEWAY_EXPIRED'
   /** There is no such receipt or quarantine entry. */

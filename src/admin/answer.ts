@@ -26,6 +26,7 @@ export function failure(
 
 const STATUS_OF: Readonly<Record<string, number>> = {
   deserialization_error: 400,
+  INVALID_ARGUMENTS: 400,
   GATEWAY_FORBIDDEN: 403,
   GATEWAY_NOT_FOUND: 404,
   GATEWAY_TOO_LARGE: 413,

@@ -1,5 +1,5 @@
 import { GatewayError } from '../errors.js';
-import type { Operator, QuarantinedWrite } from '../replication/operator.js';
+import type { Conflict, Operator, QuarantinedInput, QuarantinedWrite } from '../replication/operator.js';
 import { type Answer, json } from './answer.js';
 import { receiptOf } from './gateway-functions.js';
 import type { Metrics } from './metrics.js';
@@ -13,12 +13,27 @@ export interface ApiContext {
   operator: Operator | undefined;
 }
 
-/** A page of the quarantine. */
-export interface QuarantinePage {
-  quarantined: QuarantinedWrite[];
+interface Page {
   /** `after` of the next page, if there may be one. */
   next?: number;
 }
+
+/** A page of the quarantine. */
+export interface QuarantinePage extends Page {
+  quarantined: QuarantinedWrite[];
+}
+
+/** The same with inputs. */
+export interface InputsPage extends Page {
+  quarantined: QuarantinedInput[];
+}
+
+export interface ConflictsPage extends Page {
+  conflicts: Conflict[];
+}
+
+/** A page with values ends when it holds this much, or more with its last one. */
+const MAX_PAGE_BYTES = 4 * 1024 * 1024;
 
 /**
  * The answer to a request that has passed the guard.
@@ -37,13 +52,21 @@ export async function answerRoute(route: Route, { status, metrics, operator }: A
     case 'status':
       return json(200, status());
     case 'quarantine':
-      return json(200, await pageOf(operator, route.after, route.limit));
+      return json(200, await quarantinePage(operator, route));
+    case 'inputs':
+      return json(200, await inputsPage(operator, route));
     case 'quarantined':
       return json(200, present(operator).showQuarantined(route.seq));
+    case 'edit':
+      return json(200, await present(operator).editQuarantined(route.seq, route.input));
     case 'retry':
       return json(200, await present(operator).retryQuarantined(route.seq));
     case 'drop':
       return json(200, { dropped: await drop(present(operator), route.seq) });
+    case 'conflicts':
+      return json(200, await conflictsPage(operator, route));
+    case 'conflict':
+      return json(200, present(operator).showConflict(route.number));
     case 'receipt':
       return json(200, await receiptOf(operator, route.receipt, route.waitMs));
     case 'drain':
@@ -52,10 +75,38 @@ export async function answerRoute(route: Route, { status, metrics, operator }: A
   }
 }
 
-async function pageOf(operator: Operator | undefined, after: number, limit: number): Promise<QuarantinePage> {
+interface Wanted {
+  after: number;
+  limit: number;
+}
+
+async function quarantinePage(
+  operator: Operator | undefined,
+  { after, limit }: Wanted,
+): Promise<QuarantinePage> {
   const quarantined = (await operator?.listQuarantine(after, limit)) ?? [];
   const last = quarantined.at(-1);
   return { quarantined, ...(last && quarantined.length === limit && { next: last.seq }) };
+}
+
+async function inputsPage(operator: Operator | undefined, { after, limit }: Wanted): Promise<InputsPage> {
+  const quarantined: QuarantinedInput[] = [];
+  let bytes = 0;
+  for await (const write of operator?.quarantinedInputs(after) ?? []) {
+    quarantined.push(write);
+    bytes += write.bytes;
+    if (quarantined.length === limit || bytes >= MAX_PAGE_BYTES) return { quarantined, next: write.seq };
+  }
+  return { quarantined };
+}
+
+async function conflictsPage(
+  operator: Operator | undefined,
+  { after, limit }: Wanted,
+): Promise<ConflictsPage> {
+  const conflicts = (await operator?.listConflicts(after, limit)) ?? [];
+  const last = conflicts.at(-1);
+  return { conflicts, ...(last && conflicts.length === limit && { next: last.number }) };
 }
 
 /** Tells afterwards what it was, without its value. */
@@ -69,6 +120,6 @@ function present(operator: Operator | undefined): Operator {
   if (operator) return operator;
   throw new GatewayError(
     'GATEWAY_NOT_FOUND',
-    'This gateway has no remote engine that writes wait for: it has no quarantine, and nothing to drain',
+    'This gateway has no remote engine that writes wait for: it has no quarantine, no conflicts, and nothing to drain',
   );
 }

@@ -136,6 +136,12 @@ export const replicationMetrics: readonly MetricRow<ReplicationStatus>[] = [
     read: ({ quarantine }) => countsBy('reason', quarantine),
   },
   {
+    name: 'held_keys',
+    kind: 'gauge',
+    help: 'Keys and whole scopes whose writes wait until an operator has decided about one in quarantine',
+    read: ({ held }) => held.keys,
+  },
+  {
     name: 'replay_in_flight',
     kind: 'gauge',
     help: 'Logged writes that are sent and not yet answered',
@@ -170,6 +176,13 @@ export const replicationMetrics: readonly MetricRow<ReplicationStatus>[] = [
     kind: 'counter',
     help: 'Reads that the mirror could not answer',
     read: ({ mirror }) => mirror.misses,
+  },
+  {
+    name: 'retained_total',
+    kind: 'counter',
+    help: 'Confirmed writes looked at again after the remote engine restarted, by what was found',
+    labels: ['result'],
+    read: ({ retain }) => (retain ? countsBy('result', { ...retain }) : []),
   },
 ];
 

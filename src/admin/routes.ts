@@ -8,20 +8,24 @@ export type Route =
   | { kind: 'metrics' }
   | { kind: 'status' }
   | { kind: 'quarantine'; after: number; limit: number }
+  | { kind: 'inputs'; after: number; limit: number }
   | { kind: 'quarantined'; seq: number }
+  | { kind: 'edit'; seq: number; input: string }
   | { kind: 'retry'; seq: number }
   | { kind: 'drop'; seq: number }
+  | { kind: 'conflicts'; after: number; limit: number }
+  | { kind: 'conflict'; number: number }
   | { kind: 'receipt'; receipt: string; waitMs: number }
   | { kind: 'drain' };
 
 interface RouteRow {
   /** As people read it. */
   path: string;
-  method: 'GET' | 'POST';
+  method: 'GET' | 'POST' | 'PUT';
   pattern: RegExp;
   /** Whether it changes something or shows values. */
   needsToken: boolean;
-  read: (part: string, query: URLSearchParams) => Route;
+  read: (part: string, query: URLSearchParams, body: string) => Route;
 }
 
 const PAGE = { limit: 100, maxLimit: 1000 };
@@ -31,14 +35,14 @@ const rows: readonly RouteRow[] = [
   open('/readyz', () => ({ kind: 'readiness' })),
   open('/metrics', () => ({ kind: 'metrics' })),
   open('/api/status', () => ({ kind: 'status' })),
-  open('/api/quarantine', (_, query) => ({
-    kind: 'quarantine',
-    after: number(query, 'after', { fallback: 0 }),
-    limit: number(query, 'limit', { fallback: PAGE.limit, min: 1, max: PAGE.maxLimit }),
-  })),
+  open('/api/quarantine', (_, query) => ({ kind: 'quarantine', ...page(query) })),
   guarded('GET', '/api/quarantine/<seq>', (part) => ({ kind: 'quarantined', seq: seqIn(part) })),
+  guarded('PUT', '/api/quarantine/<seq>', (part, _, input) => ({ kind: 'edit', seq: seqIn(part), input })),
   guarded('POST', '/api/quarantine/<seq>/retry', (part) => ({ kind: 'retry', seq: seqIn(part) })),
   guarded('POST', '/api/quarantine/<seq>/drop', (part) => ({ kind: 'drop', seq: seqIn(part) })),
+  guarded('GET', '/api/export/quarantine', (_, query) => ({ kind: 'inputs', ...page(query) })),
+  open('/api/conflicts', (_, query) => ({ kind: 'conflicts', ...page(query) })),
+  guarded('GET', '/api/conflicts/<number>', (part) => ({ kind: 'conflict', number: seqIn(part) })),
   open('/api/receipts/<id>', (part, query) => ({
     kind: 'receipt',
     receipt: decoded(part),
@@ -51,7 +55,7 @@ const rows: readonly RouteRow[] = [
 export const PATHS = rows.map(({ method, path }) => `${method} ${path}`).join(', ');
 
 export type Match =
-  | { kind: 'route'; needsToken: boolean; read: () => Route }
+  | { kind: 'route'; needsToken: boolean; takesBody: boolean; read: (body: string) => Route }
   | { kind: 'wrong method'; allowed: string }
   | { kind: 'unknown' };
 
@@ -66,7 +70,8 @@ export function match(method: string, target: string): Match {
   return {
     kind: 'route',
     needsToken: row.needsToken,
-    read: () => row.read(part, new URLSearchParams(query)),
+    takesBody: row.method === 'PUT',
+    read: (body) => row.read(part, new URLSearchParams(query), body),
   };
 }
 
@@ -85,7 +90,17 @@ function patternOf(path: string): RegExp {
 
 function seqIn(part: string): number {
   if (/^[1-9]\d{0,14}$/.test(part)) return Number(part);
-  throw new GatewayError('deserialization_error', 'The number of a write is a whole number from 1 on');
+  throw new GatewayError(
+    'deserialization_error',
+    'The number of a write or conflict is a whole number from 1 on',
+  );
+}
+
+function page(query: URLSearchParams): { after: number; limit: number } {
+  return {
+    after: number(query, 'after', { fallback: 0 }),
+    limit: number(query, 'limit', { fallback: PAGE.limit, min: 1, max: PAGE.maxLimit }),
+  };
 }
 
 function decoded(part: string): string {

@@ -7,6 +7,7 @@ import type { Operator } from '../replication/operator.js';
 import { leaveAddress, removeAddress } from './address-file.js';
 import { type Answer, answerTo, failure } from './answer.js';
 import { type ApiContext, answerRoute } from './api.js';
+import { readBody } from './body.js';
 import { refusalOfOrigin, refusalOfToken } from './guard.js';
 import { Metrics } from './metrics.js';
 import { match, PATHS } from './routes.js';
@@ -32,8 +33,6 @@ export interface AdminContext {
 const REQUEST_MS = 10_000;
 const IDLE_MS = 5000;
 const MAX_CONNECTIONS = 256;
-/** No request of this server says anything in its body. */
-const MAX_BODY_BYTES = 65_536;
 /** How long answers under way may take when the server stops. */
 const GOODBYE_MS = 300;
 
@@ -165,18 +164,8 @@ export class AdminServer implements Service {
       const stranger = refusalOfToken(headers, token);
       if (stranger) return stranger;
     }
-    await discardBody(request);
-    const route = matched.read();
+    const route = matched.read(await readBody(request, matched.takesBody));
     return orStopping(answerRoute(route, api), stopping.signal);
-  }
-}
-
-/** @throws GatewayError `GATEWAY_TOO_LARGE`. */
-async function discardBody(request: IncomingMessage): Promise<void> {
-  let bytes = 0;
-  for await (const chunk of request.iterator({ destroyOnReturn: false })) {
-    bytes += (chunk as Buffer).length;
-    if (bytes > MAX_BODY_BYTES) throw new GatewayError('GATEWAY_TOO_LARGE', 'No request here needs a body');
   }
 }
 

@@ -61,7 +61,7 @@ export function readinessOf({ degraded, reasons, log, link }: GatewayStatus): Re
   return { ready, degraded, reasons };
 }
 
-function whatIsWrong({ link, breaker, log, quarantine }: ReplicationStatus): string[] {
+function whatIsWrong({ link, breaker, log, quarantine, held }: ReplicationStatus): string[] {
   const reasons: string[] = [];
   if (link.state !== 'open') reasons.push(link.sentence);
   else if (breaker.state !== 'closed') {
@@ -73,5 +73,8 @@ function whatIsWrong({ link, breaker, log, quarantine }: ReplicationStatus): str
   }
   const quarantined = Object.values(quarantine).reduce((sum, count) => sum + count, 0);
   if (quarantined > 0) reasons.push(`${quarantined} in quarantine: writes that wait for an operator`);
+  if (held.keys > 0) {
+    reasons.push(`${held.keys} held: keys or scopes whose later writes wait for such a decision`);
+  }
   return reasons;
 }

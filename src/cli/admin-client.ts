@@ -1,14 +1,19 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { findAddress, urlOf } from '../admin/address-file.js';
-import type { QuarantinePage } from '../admin/api.js';
+import type { ConflictsPage, InputsPage, QuarantinePage } from '../admin/api.js';
 import type { GatewayStatus } from '../admin/status.js';
 import { tokenFile } from '../admin/token.js';
 import { loadConfig } from '../config/load.js';
 import { GatewayError, messageOf } from '../errors.js';
-import type { QuarantinedInput, QuarantinedWrite } from '../replication/operator.js';
+import type {
+  Conflict,
+  ConflictWithValues,
+  QuarantinedInput,
+  QuarantinedWrite,
+} from '../replication/operator.js';
+import { exchange } from './exchange.js';
 import { NobodyThere } from './exit.js';
-import { exchange } from './http.js';
 import { whole } from './numbers.js';
 import type { Terminal } from './terminal.js';
 
@@ -70,8 +75,23 @@ export class AdminClient {
     }
   }
 
+  /** The same with inputs. */
+  async *quarantinedInputs(): AsyncIterable<QuarantinedInput> {
+    const token = await this.token();
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const path = `/api/export/quarantine?after=${after}&limit=1000`;
+      const page: InputsPage = await this.ask('GET', path, token);
+      yield* page.quarantined;
+      after = page.next;
+    }
+  }
+
   async show(seq: number): Promise<QuarantinedInput> {
     return this.ask('GET', `/api/quarantine/${seq}`, await this.token());
+  }
+
+  async edit(seq: number, input: Buffer): Promise<{ receipt: string }> {
+    return this.ask('PUT', `/api/quarantine/${seq}`, await this.token(), input);
   }
 
   async retry(seq: number): Promise<{ receipt: string }> {
@@ -80,6 +100,19 @@ export class AdminClient {
 
   async drop(seq: number): Promise<{ dropped: QuarantinedWrite }> {
     return this.ask('POST', `/api/quarantine/${seq}/drop`, await this.token());
+  }
+
+  /** All conflicts that are kept, page by page. */
+  async *conflicts(): AsyncIterable<Conflict> {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: ConflictsPage = await this.ask('GET', `/api/conflicts?after=${after}&limit=1000`);
+      yield* page.conflicts;
+      after = page.next;
+    }
+  }
+
+  async conflict(number: number): Promise<ConflictWithValues> {
+    return this.ask('GET', `/api/conflicts/${number}`, await this.token());
   }
 
   async drain(): Promise<void> {
@@ -101,12 +134,13 @@ export class AdminClient {
   }
 
   /** @throws GatewayError what the gateway answers. @throws NobodyThere when none does. */
-  private async ask<T>(method: string, path: string, token?: string): Promise<T> {
+  private async ask<T>(method: string, path: string, token?: string, body?: Buffer): Promise<T> {
     const headers: Record<string, string> = {};
     if (token !== undefined) headers['authorization'] = `Bearer ${token}`;
     const { status, text } = await exchange(new URL(path, this.url), {
       method,
       headers,
+      ...(body && { body }),
       timeoutMs: ANSWER_MS,
     }).catch((error: unknown) => {
       throw new NobodyThere(`No gateway answers at ${this.url} (${reasonOf(error)}): is it running?`);

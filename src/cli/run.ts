@@ -1,14 +1,15 @@
-import { Argument, Command, CommanderError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { addWhereabouts, type Whereabouts } from './admin-client.js';
 import { type DrainSettings, drain } from './commands/drain.js';
 import { printEffectiveConfig } from './commands/print-config.js';
-import { dropQuarantined, listQuarantine, retryQuarantined, showQuarantined } from './commands/quarantine.js';
 import { start } from './commands/start.js';
 import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
 import { whole } from './numbers.js';
+import { addConflicts, addQuarantine } from './operator-commands.js';
 import { addSettings, type Settings } from './settings.js';
+import { addStore } from './store-commands.js';
 import type { Terminal } from './terminal.js';
 import { packageVersion } from './version.js';
 
@@ -74,29 +75,12 @@ function createProgram(terminal: Terminal, end: (code: number) => void): Command
     .option('--json', 'as JSON, for programs')
     .action((where: Whereabouts) => status(where, terminal));
   addQuarantine(program, terminal);
+  addConflicts(program, terminal);
   addWhereabouts(program.command('drain'))
     .description('send what waits for the remote at once, and wait until all of it is settled')
     .addOption(new Option('--timeout <seconds>', 'how long to wait at most').argParser(whole(0)))
     .option('--json', 'the result as JSON, for programs')
     .action(async (settings: DrainSettings) => end(await drain(settings, terminal)));
+  addStore(program, terminal, end);
   return program;
-}
-
-function addQuarantine(program: Command, terminal: Terminal): void {
-  const quarantine = program.command('quarantine').description('writes that wait for an operator');
-  addWhereabouts(quarantine.command('list'))
-    .description('list them, without their values')
-    .option('--json', 'as JSON, for programs')
-    .action((where: Whereabouts) => listQuarantine(where, terminal));
-  const commands: [name: string, description: string, run: typeof showQuarantined][] = [
-    ['show', 'show one with the input of its call', showQuarantined],
-    ['retry', 'send one again, as a new write behind all others to its key', retryQuarantined],
-    ['drop', 'give one up', dropQuarantined],
-  ];
-  for (const [name, description, runIt] of commands) {
-    addWhereabouts(quarantine.command(name))
-      .description(description)
-      .addArgument(new Argument('<seq>', 'its number in the list').argParser(whole(1)))
-      .action((seq: number, where: Whereabouts) => runIt(seq, where, terminal));
-  }
 }

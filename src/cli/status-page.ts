@@ -7,6 +7,7 @@ export interface PageOptions {
   isColourful: boolean;
 }
 
+type Row = [label: string, text: string];
 type Paint = (text: string) => string;
 
 const LABEL_WIDTH = 12;
@@ -38,11 +39,10 @@ function hasReplication(status: GatewayStatus): status is GatewayStatus & Replic
   return status.writes !== undefined;
 }
 
-function replicationLines(
-  { link, breaker, log, writes, conflicts_won, quarantine, replay, mirror }: ReplicationStatus,
-  now: number,
-): [label: string, text: string][] {
+function replicationLines(status: ReplicationStatus, now: number): Row[] {
+  const { link, breaker, log, writes, quarantine, held, replay, mirror, retain } = status;
   const { accepted, ...states } = writes;
+  const conflicts = some({ won: status.conflicts_won, lost: writes.conflicted });
   const since = link.since === undefined ? '' : ` for ${duration(now - Date.parse(link.since))}`;
   const oldest = log.entries === 0 ? '' : `, the oldest ${duration(log.oldest_age_ms)} old`;
   const quarantined = some(quarantine);
@@ -56,19 +56,28 @@ function replicationLines(
       `${log.accepting ? 'takes writes' : 'takes no writes'}, up to ${count(log.limit_entries)} and ${size(log.limit_bytes)}`,
     ],
     ['writes', `${count(accepted)} accepted${accepted === 0 ? '' : `: ${some(states)}`}`],
-    ...(conflicts_won === 0
-      ? []
-      : [['', `${countOf(conflicts_won, 'conflict')} won`] satisfies [string, string]]),
     [
       'quarantine',
       quarantined === '' ? 'empty' : `${quarantined}; see \`iii-state-gateway quarantine list\``,
     ],
+    ...unlessEmpty('held', held.keys === 0 ? '' : heldText(held)),
+    ...unlessEmpty('conflicts', conflicts && `${conflicts}; see \`iii-state-gateway conflicts list\``),
+    ...unlessEmpty('damaged', log.damaged === 0 ? '' : countOf(log.damaged, 'record')),
     [
       'replay',
       `${count(replay.in_flight)} in flight, ${count(replay.settling)} being settled, ${count(replay.replayed)} sent since the start`,
     ],
     ['mirror', `${size(mirror.bytes)} of ${size(mirror.limit_bytes)}, ${hitsOf(mirror)}`],
+    ...unlessEmpty('retained', retain && some({ ...retain })),
   ];
+}
+
+function unlessEmpty(label: string, text: string | undefined): Row[] {
+  return text ? [[label, text]] : [];
+}
+
+function heldText({ keys, writes }: ReplicationStatus['held']): string {
+  return `${countOf(writes, 'write')} to ${countOf(keys, 'key or scope', 'keys or scopes')}`;
 }
 
 /** The counts that are not 0, with their names. */

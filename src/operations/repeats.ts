@@ -3,12 +3,12 @@ import { createHash } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { isObject, type Json, type JsonObject, member, printJson } from '../protocol/json.js';
 import type { Payload } from '../protocol/payload.js';
-import type { StateFunctionId } from './calls.js';
+import type { StateFunctionId, StateInput } from './calls.js';
 
 /** A call's name, by which a repeat of it is known. */
 export interface Repeat {
   id: string;
-  /** The same for the same function and input, whatever the order of its members. */
+  /** The same for calls that ask for the same, whatever the order of members and whoever makes them. */
   fingerprint: string;
 }
 
@@ -20,41 +20,29 @@ const WRITES: readonly StateFunctionId[] = [
 ];
 const KEY = 'idempotency_key';
 const MAX_CHARACTERS = 256;
-const RECEIPT = 'receipt:';
+const FINGERPRINT_CHARACTERS = 22; // 132 bits
 /** Where a gateway before us puts its receipt. */
 const MARK = 'iii_state_gateway';
 
 /**
  * The name of a write: its input's member `idempotency_key`, else that of its metadata, else the receipt of a gateway before
  * us. Undefined: it has none, and is done as often as it is made.
+ *
+ * @param data the input as received: of the checked one `idempotency_key` is no part
  * @throws GatewayError `deserialization_error` for a key that is no text of 1 to 256 characters.
  */
-export function repeatOf(
-  functionId: StateFunctionId,
-  payload: Payload,
-  metadata: Payload | undefined,
-): Repeat | undefined {
+export function repeatOf(input: StateInput, data: Payload, metadata: Payload | undefined): Repeat | undefined {
+  const { functionId } = input;
   if (!WRITES.includes(functionId)) return undefined;
-  const id = keyIn(functionId, payload.value) ?? (metadata && nameIn(functionId, metadata.value));
-  return id === undefined ? undefined : { id, fingerprint: fingerprintOf(functionId, payload.value) };
-}
-
-/** Answers of finished calls that are kept of each family; those of calls under way stay in any case. */
-export const REPEATS_KEPT = 10_000;
-
-/**
- * Whose names make room for each other: the keys that people choose, or the receipts of one gateway, which another's
- * backlog must not push out.
- */
-export function familyOf(id: string): string {
-  return id.startsWith(RECEIPT) ? id.slice(0, id.lastIndexOf('-')) : 'keys';
+  const id = keyIn(functionId, data.value) ?? (metadata && nameIn(functionId, metadata.value));
+  return id === undefined ? undefined : { id, fingerprint: fingerprintOf(input) };
 }
 
 /** The name is taken by another call. */
 export function fingerprintMismatch(): GatewayError {
   return new GatewayError(
     'INVALID_ARGUMENTS',
-    `This ${KEY} was used for a call with another input, and it was not done again: use a new key for each call, and the ` +
+    `This ${KEY} was used for a call with another input, so this call was not done: use a new key for each call, and the ` +
       'same one only to make the same call again',
   );
 }
@@ -64,31 +52,31 @@ function nameIn(functionId: StateFunctionId, metadata: Json): string | undefined
   if (key !== undefined) return key;
   const mark = isObject(metadata) ? member(metadata, MARK) : undefined;
   const receipt = isObject(mark) ? member(mark, 'receipt') : undefined;
-  return typeof receipt === 'string' && receipt.length <= MAX_CHARACTERS ? RECEIPT + receipt : undefined;
+  return isName(receipt) ? `receipt:${receipt}` : undefined;
 }
 
 /** Keys and receipts never meet: what people choose begins with another word. */
 function keyIn(functionId: StateFunctionId, value: Json): string | undefined {
   const key = isObject(value) ? member(value, KEY) : undefined;
   if (key === undefined) return undefined;
-  if (typeof key === 'string' && key.length > 0 && key.length <= MAX_CHARACTERS) return `key:${key}`;
+  if (isName(key)) return `key:${key}`;
   throw new GatewayError(
     'deserialization_error',
     `Failed to deserialize input for ${functionId}: ${KEY}: expected a text of 1 to ${MAX_CHARACTERS} characters`,
   );
 }
 
-function fingerprintOf(functionId: StateFunctionId, input: Json): string {
-  const hash = createHash('sha256').update(functionId);
-  return hash
-    .update(printJson(inOrder(withoutKey(input))))
-    .digest('base64url')
-    .slice(0, 22);
+function isName(value: Json | undefined): value is string {
+  return typeof value === 'string' && value.length > 0 && value.length <= MAX_CHARACTERS;
 }
 
-function withoutKey(input: Json): Json {
-  if (!isObject(input)) return input;
-  return Object.fromEntries(Object.entries(input).filter(([name]) => name !== KEY));
+/**
+ * Of the checked input, which holds all that the call does and nothing else: an engine adds the caller's worker id to what
+ * it passes on, and a worker that connects anew to make its call again has another one.
+ */
+function fingerprintOf(input: StateInput): string {
+  const text = printJson(inOrder({ ...input }));
+  return createHash('sha256').update(text).digest('base64url').slice(0, FINGERPRINT_CHARACTERS);
 }
 
 function inOrder(value: Json): Json {

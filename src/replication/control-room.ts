@@ -5,7 +5,7 @@ import { Decisions } from './decisions.js';
 import { editedWrite } from './edited-write.js';
 import type { Conflicts } from './log/conflicts.js';
 import type { Lanes } from './log/lanes.js';
-import { type Entry, laneAt } from './log/layout.js';
+import { laneAt } from './log/layout.js';
 import type { LogLimits } from './log/limits.js';
 import type { Quarantine } from './log/quarantine.js';
 import { notFound, type Receipts } from './log/receipts.js';
@@ -51,13 +51,12 @@ export interface Controls {
   conflicts: Conflicts;
   limits: LogLimits;
   /** Of one call. */
-  maxInputBytes?: number;
+  maxInputBytes: number;
   mirror: () => ReplicationStatus['mirror'];
   retain?: () => RetainStatus;
 }
 
 const BARRIER_MS = 30_000;
-const MAX_INPUT_BYTES = 16 * 1024 * 1024;
 
 /** What operators and programs may see and do while the replication runs. */
 export class ControlRoom implements Operator {
@@ -127,7 +126,7 @@ export class ControlRoom implements Operator {
   }
 
   async editQuarantined(seq: number, input: string): Promise<{ receipt: string }> {
-    const { maxInputBytes = MAX_INPUT_BYTES } = this.parts;
+    const { maxInputBytes } = this.parts;
     return this.decisions.sendAgain(seq, (write) => editedWrite(write, input, maxInputBytes));
   }
 

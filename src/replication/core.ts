@@ -110,7 +110,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   await receipts.load();
   log.writeAlong(() => receipts.closing());
   const receiptOf = (seq: number) => receipts.nameOf(seq);
-  const quarantine = new Quarantine(database, receiptOf);
+  const quarantine = new Quarantine(database, receiptOf, log.damage);
   const conflicts = new Conflicts(database, receiptOf, clock.now);
   await conflicts.load();
   const repeats = new Repeats(database);

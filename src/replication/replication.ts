@@ -154,6 +154,7 @@ function operatorOf(core: Core, remote: RemoteSide, ground: ReplicationGround): 
     breaker,
     remote,
     address,
+    maxInputBytes: config.limits.frameBytes,
     mirror: () => ({
       bytes: mirror.bytes,
       limit_bytes: config.limits.mirrorBytes,

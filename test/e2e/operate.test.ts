@@ -1,4 +1,9 @@
+import { execFile } from 'node:child_process';
+import { statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { fileURLToPath } from 'node:url';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Ended, runCommand } from '../support/command.js';
 import { writeConfig } from '../support/gateway.js';
@@ -8,6 +13,8 @@ import { RawWorker } from '../support/raw-worker.js';
 import { type TempDir, tempDir } from '../support/temp-dir.js';
 import { UnreliableRemote } from '../support/unreliable-remote.js';
 import { eventually } from './site.js';
+
+const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
 
 /** How an operator gets a site through an outage, with nothing but the command. */
 describe('an operator', () => {
@@ -98,6 +105,53 @@ describe('an operator', () => {
     expect(await command('quarantine', 'drop', seq)).toMatchObject({ code: 1, out: '' });
     expect((await status()).writes).toMatchObject({ accepted: 1, dropped: 1 });
     expect(remote.journalOf('orders', 'a')).toEqual([]);
+  });
+
+  it('mends a refused write, and keeps a copy of what it was', async () => {
+    const { receipt } = pendingIn(await set('a', 'a secret'));
+    remote.refuse('FORBIDDEN', { functionId: 'state::set', key: 'a' }, 1);
+    await remote.revive();
+    await eventually(async () => expect((await status()).writes.quarantined).toBe(1));
+    const seq = receipt.slice(receipt.lastIndexOf('-') + 1);
+
+    const exported = await command('quarantine', 'export');
+    const { input } = JSON.parse(exported.out) as { input: string };
+    expect(JSON.parse(input)).toEqual({ scope: 'orders', key: 'a', value: 'a secret' });
+    await command('quarantine', 'export', '--output', 'kept.jsonl');
+    expect(statSync(join(folder.path, 'kept.jsonl')).mode & 0o777).toBe(0o600);
+
+    writeFileSync(join(folder.path, 'wrong.json'), input.replace('"a"', '"b"'));
+    const refused = await command('quarantine', 'edit', seq, '--file', 'wrong.json');
+    expect(refused).toMatchObject({ code: 1, out: '' });
+    expect(refused.err).toMatch(/^The input must stay one for key "a" of scope "orders"/);
+
+    const piped = ['quarantine', 'edit', seq, '--file', '-', '--data-dir', join(folder.path, 'data')];
+    const child = execFile(process.execPath, [COMMAND, ...piped]);
+    const said = text(child.stdout as Readable);
+    child.stdin?.end(input.replace('a secret', 'mended'));
+    expect(await said).toMatch(/is accepted again with its new input, as \S+-\d+\n$/);
+    expect((await command('drain', '--timeout', '30')).code).toBe(0);
+    expect(remote.value('orders', 'a')).toBe('mended');
+  });
+
+  it('sees what a write of the site went over', async () => {
+    await remote.revive();
+    await eventually(async () => expect((await status()).link.state).toBe('open'));
+    await set('a', 'before');
+    await remote.die();
+    await eventually(async () => expect((await status()).link.state).not.toBe('open'));
+    pendingIn(await set('a', 'ours'));
+    remote.writesElsewhere('orders', 'a', 'theirs');
+    await remote.revive();
+    expect((await command('drain', '--timeout', '30')).code).toBe(0);
+
+    expect((await command('status')).out).toContain('conflicts   1 won; see');
+    const list = await command('conflicts', 'list');
+    expect(list.out).toMatch(/^1 +won +local-wins +\S+Z +state::set "orders" "a"$/m);
+    expect(list.out).not.toContain('theirs');
+    const shown = await command('conflicts', 'show', '1');
+    for (const line of ['base      "before"', 'local     "ours"', 'remote    "theirs"'])
+      expect(shown.out).toContain(`${line}\n`);
   });
 
   it('is told that no gateway runs there any more', async () => {

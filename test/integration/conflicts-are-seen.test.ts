@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import type { Conflict, ConflictWithValues } from '../../src/replication/operator.js';
 import { Outpost, type OutpostOptions, pendingIn, SCOPE, valuesIn } from '../support/outpost.js';
 import { stopsAfterEach } from '../support/running.js';
 
@@ -79,6 +80,64 @@ describe('somebody else changed the key while we were offline', () => {
     site.remote.writesElsewhere(SCOPE, 'k', { n: 100 });
     expect(await conflictsOf(site)).toBe(0);
     expect(site.remote.value(SCOPE, 'k')).toEqual({ n: 110 });
+  });
+});
+
+describe('the record of a conflict', () => {
+  const ADMIN = { admin: { host: '127.0.0.1', port: 0 } };
+
+  async function recordsOf(site: Outpost): Promise<Conflict[]> {
+    const { status, body } = await site.admin('GET', '/api/conflicts', { token: false });
+    expect(status).toBe(200);
+    return (body as { conflicts: Conflict[] }).conflicts;
+  }
+
+  it('has both values and the base, for whoever has the token; the list has none', async () => {
+    const site = await outpost({ gateway: ADMIN });
+    await site.set('k', 'before');
+    await site.goOffline();
+    const { receipt } = await site.setPending('k', 'ours');
+    site.remote.writesElsewhere(SCOPE, 'k', 'theirs');
+    expect(await conflictsOf(site)).toBe(1);
+    const [record, ...others] = await recordsOf(site);
+    expect(others).toEqual([]);
+    expect(record).toEqual({
+      number: 1,
+      receipt,
+      outcome: 'won',
+      policy: 'local-wins',
+      scope: SCOPE,
+      key: 'k',
+      function_id: 'state::set',
+      at: expect.stringMatching(/^\d{4}-.+Z$/),
+    });
+    expect((await site.admin('GET', '/api/conflicts/1', { token: false })).status).toBe(401);
+    expect((await site.admin('GET', '/api/conflicts/1')).body).toEqual({
+      ...record,
+      base: { kind: 'value', text: '"before"' },
+      local: { kind: 'value', text: '"ours"' },
+      remote: { kind: 'value', text: '"theirs"' },
+    });
+    expect((await site.admin('GET', '/api/conflicts/2')).status).toBe(404);
+  });
+
+  it('outlives a restart, and the numbers go on', async () => {
+    const site = await outpost({ gateway: ADMIN });
+    for (const key of ['a', 'b']) {
+      await site.set(key, 1);
+      await site.goOffline();
+      await site.setPending(key, 2);
+      site.remote.deletesElsewhere(SCOPE, key);
+      await conflictsOf(site);
+      await site.restart();
+      await site.goOnline();
+    }
+    expect(await recordsOf(site)).toMatchObject([
+      { number: 1, key: 'a' },
+      { number: 2, key: 'b' },
+    ]);
+    const { body } = await site.admin('GET', '/api/conflicts/2');
+    expect((body as ConflictWithValues).base).toEqual({ kind: 'value', text: '1' });
   });
 });
 

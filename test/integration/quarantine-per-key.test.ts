@@ -1,7 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { QuarantinedWrite } from '../../src/replication/operator.js';
 import {
   codeOf,
+  expectExactAccounts,
   Outpost,
   type OutpostOptions,
   pendingIn,
@@ -88,6 +91,12 @@ describe('a remote that has no State for the moment', () => {
   });
 });
 
+async function quarantineOf(site: Outpost): Promise<QuarantinedWrite[]> {
+  const { status, body } = await site.admin('GET', '/api/quarantine');
+  expect(status).toBe(200);
+  return (body as { quarantined: QuarantinedWrite[] }).quarantined;
+}
+
 describe('an operator', () => {
   /** A site with one refused write in quarantine, on its way back online. */
   async function siteWithRefused(): Promise<{ site: Outpost; refused: QuarantinedWrite }> {
@@ -100,12 +109,6 @@ describe('an operator', () => {
     if (!refused) throw new Error('the quarantine is empty');
     expect(refused).toMatchObject({ receipt, reason: 'refused', key: 'k', error: { code: 'FORBIDDEN' } });
     return { site, refused };
-  }
-
-  async function quarantineOf(site: Outpost): Promise<QuarantinedWrite[]> {
-    const { status, body } = await site.admin('GET', '/api/quarantine');
-    expect(status).toBe(200);
-    return (body as { quarantined: QuarantinedWrite[] }).quarantined;
   }
 
   it('lists without values, and shows one with its value', async () => {
@@ -129,6 +132,116 @@ describe('an operator', () => {
     expect(await site.ending(refused.receipt)).toMatchObject({ status: 'superseded' });
     expect(valuesIn(site.remote.journalOf(SCOPE, 'k'))).toEqual(['newer', { secret: 'bad' }]);
     expect(await quarantineOf(site)).toEqual([]);
+  });
+
+  /** `PUT` of a new input. */
+  async function edit(site: Outpost, seq: number, input: string) {
+    const [address, token] = await Promise.all(
+      ['admin-address', 'admin-token'].map((name) => readFile(join(site.dataDir, name), 'utf8')),
+    );
+    const response = await fetch(`${address?.trim()}/api/quarantine/${seq}`, {
+      method: 'PUT',
+      headers: { authorization: `Bearer ${token?.trim()}` },
+      body: input,
+    });
+    return { status: response.status, body: (await response.json()) as Record<string, string> };
+  }
+
+  it('edits it: a new write at the end of its lane, with the input given', async () => {
+    const { site, refused } = await siteWithRefused();
+    await site.set('k', 'newer');
+    const input = `{ "scope": "${SCOPE}", "key": "k", "value": "mended" }`;
+    const { status, body } = await edit(site, refused.seq, input);
+    expect(status).toBe(200);
+    expect(body['receipt']).not.toBe(refused.receipt);
+    expect(await site.ending(body['receipt'] ?? '')).toMatchObject({ status: 'committed', key: 'k' });
+    expect(await site.ending(refused.receipt)).toMatchObject({ status: 'superseded' });
+    expect(valuesIn(site.remote.journalOf(SCOPE, 'k'))).toEqual(['newer', 'mended']);
+    expect(await quarantineOf(site)).toEqual([]);
+    expectExactAccounts(await site.status());
+  });
+
+  it('is refused an input that no call could have, or of another key, and nothing changes', async () => {
+    const { site, refused } = await siteWithRefused();
+    const before = await site.status();
+    for (const [input, code] of [
+      ['{"scope":"s","key":"k"}', 'deserialization_error'],
+      ['{"scope":"s","key":"k","value":secret}', 'deserialization_error'],
+      ['{"scope":"s","key":"other","value":1}', 'INVALID_ARGUMENTS'],
+      ['{"scope":"elsewhere","key":"k","value":1}', 'INVALID_ARGUMENTS'],
+    ] as const) {
+      const { status, body } = await edit(site, refused.seq, input);
+      expect({ status, code: body['code'] }).toEqual({ status: 400, code });
+      expect(body['message']).not.toContain('secret');
+    }
+    expect((await site.status()).writes).toEqual(before.writes);
+    expect(await quarantineOf(site)).toMatchObject([{ seq: refused.seq }]);
+    expect(site.remote.callsOf('state::set', SCOPE, 'k')).toHaveLength(1);
+  });
+
+  it('is refused an input that is larger than a frame to the remote', async () => {
+    const site = await outpost({ away: true, gateway: { ...ADMIN, limits: { frame_bytes: 2048 } } });
+    const { receipt } = await site.setPending('k', 'bad');
+    site.remote.refuse('FORBIDDEN', { functionId: 'state::set', key: 'k' }, 1);
+    await site.goOnline();
+    await site.ending(receipt);
+    const [refused] = await quarantineOf(site);
+    const input = JSON.stringify({ scope: SCOPE, key: 'k', value: 'x'.repeat(3000) });
+    expect(await edit(site, refused?.seq ?? 0, input)).toMatchObject({
+      status: 413,
+      body: { code: 'GATEWAY_TOO_LARGE', message: expect.stringContaining('frame_bytes') },
+    });
+    expect(await quarantineOf(site)).toHaveLength(1);
+  });
+
+  it('decides once, however many decide at once', async () => {
+    const { site, refused } = await siteWithRefused();
+    const silent = site.remote.silent({ functionId: 'state::set', key: 'k' }, 1);
+    const fresh = site.set('k', 'newer'); // the lane is taken, so the others wait behind it
+    await silent.met();
+    const path = `/api/quarantine/${refused.seq}`;
+    const deciding = [
+      site.admin('POST', `${path}/retry`),
+      site.admin('POST', `${path}/retry`),
+      site.admin('POST', `${path}/drop`),
+      edit(site, refused.seq, '{"scope":"s","key":"k","value":1}'),
+    ];
+    const statuses = (await Promise.all(deciding)).map(({ status }) => status);
+    expect(statuses.sort()).toEqual([200, 404, 404, 404]);
+    await fresh;
+    await site.settled();
+    const status = await site.status();
+    expectExactAccounts(status);
+    expect(status.writes.quarantined).toBe(0);
+    expect(status.writes.superseded + status.writes.dropped).toBe(1);
+  });
+
+  it('sees what a write holds, and lets it go with another input first', async () => {
+    const scopes = [{ match: SCOPE, on_refusal: 'hold' }];
+    const site = await outpost({ away: true, gateway: { ...ADMIN, scopes } });
+    for (const value of ['bad', 'second', 'third']) await site.setPending('k', value);
+    site.remote.refuse('FORBIDDEN', { functionId: 'state::set', key: 'k' }, 1);
+    await site.goOnline();
+    await site.settled();
+    const [holding] = await quarantineOf(site);
+    expect(holding).toMatchObject({ holds: true, waiting: 2 });
+    expect(await site.status()).toMatchObject({ held: { keys: 1, writes: 2 }, degraded: true });
+
+    const input = JSON.stringify({ scope: SCOPE, key: 'k', value: 'mended' });
+    expect((await edit(site, holding?.seq ?? 0, input)).status).toBe(200);
+    expect(await site.settled()).toMatchObject({ quarantined: 0, held: 0 });
+    expect(valuesIn(site.remote.journalOf(SCOPE, 'k'))).toEqual(['mended', 'second', 'third']);
+    expect(await site.status()).toMatchObject({ held: { keys: 0, writes: 0 }, degraded: false });
+  });
+
+  it('exports all with their inputs, by the token alone', async () => {
+    const { site, refused } = await siteWithRefused();
+    expect((await site.admin('GET', '/api/export/quarantine', { token: false })).status).toBe(401);
+    const { body } = await site.admin('GET', '/api/export/quarantine');
+    const [exported, ...others] = (body as { quarantined: { seq: number; input: string }[] }).quarantined;
+    expect(others).toEqual([]);
+    expect(exported).toMatchObject(refused);
+    expect(JSON.parse(exported?.input ?? '')).toEqual({ scope: SCOPE, key: 'k', value: { secret: 'bad' } });
   });
 
   it('drops it, and only with the token', async () => {

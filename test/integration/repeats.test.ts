@@ -91,7 +91,7 @@ describe('a call with an idempotency_key', () => {
   it('with another input is refused, and changes nothing', async () => {
     const site = await outpost();
     resultOf(await count(site, 'a'));
-    expect(codeOf(await count(site, 'a', 2))).toBe('INVALID_ARGUMENTS');
+    expect(codeOf(await count(site, 'a', 2))).toBe('GATEWAY_KEY_REUSED');
     expect(site.remote.value(SCOPE, 'k')).toEqual({ n: 1 });
   });
 

@@ -1,7 +1,9 @@
 import type { QuarantinedWrite } from '../../replication/operator.js';
 import { AdminClient, type Whereabouts } from '../admin-client.js';
 import { countOf, plain, size } from '../figures.js';
+import { details, table } from '../table.js';
 import type { Terminal } from '../terminal.js';
+import { callText, jsonText } from '../write-texts.js';
 
 /** Lists the writes that wait for an operator, without their values. */
 export async function listQuarantine(
@@ -12,14 +14,14 @@ export async function listQuarantine(
   const writes: QuarantinedWrite[] = [];
   for await (const write of client.quarantine()) writes.push(write);
   if (where.json) terminal.out(`${JSON.stringify(writes, null, 2)}\n`);
-  else terminal.out(writes.length === 0 ? 'the quarantine is empty\n' : table(writes));
+  else terminal.out(writes.length === 0 ? 'the quarantine is empty\n' : listed(writes));
 }
 
 /** Shows one of them with the input of its call. */
 export async function showQuarantined(seq: number, where: Whereabouts, terminal: Terminal): Promise<void> {
   const client = await AdminClient.find(where, terminal);
   const { input, ...write } = await client.show(seq);
-  terminal.out(`${details(write)}\n${shown(input)}\n`);
+  terminal.out(`${detailsOf(write)}${jsonText(input)}\n`);
 }
 
 /** Puts one at the end of its lane again, as a new write. */
@@ -33,49 +35,38 @@ export async function retryQuarantined(seq: number, where: Whereabouts, terminal
 export async function dropQuarantined(seq: number, where: Whereabouts, terminal: Terminal): Promise<void> {
   const client = await AdminClient.find(where, terminal);
   const { dropped } = await client.drop(seq);
-  terminal.out(`dropped ${seq}: ${call(dropped)}, ${size(dropped.bytes)}, accepted ${dropped.accepted_at}\n`);
+  terminal.out(
+    `dropped ${seq}: ${callText(dropped)}, ${size(dropped.bytes)}, accepted ${dropped.accepted_at}\n`,
+  );
 }
 
-function table(writes: readonly QuarantinedWrite[]): string {
+function listed(writes: readonly QuarantinedWrite[]): string {
   const rows = writes.map((write) => [
     String(write.seq),
-    write.reason,
+    why(write),
     write.accepted_at,
-    call(write),
+    callText(write),
     write.error ? plain(`${write.error.code}: ${write.error.message}`) : '',
   ]);
   const heads = ['SEQ', 'WHY', 'ACCEPTED', 'CALL', 'ERROR'];
-  const widths = heads.map((head, column) =>
-    Math.max(head.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  const line = (cells: readonly string[]) =>
-    `${cells
-      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
-      .join('  ')
-      .trimEnd()}\n`;
-  return `${[heads, ...rows].map(line).join('')}${countOf(writes.length, 'write')} in quarantine\n`;
+  return `${table(heads, rows)}${countOf(writes.length, 'write')} in quarantine\n`;
 }
 
-function details(write: QuarantinedWrite): string {
-  const rows: [string, string][] = [
-    ['call', call(write)],
+function detailsOf(write: QuarantinedWrite): string {
+  return details([
+    ['call', callText(write)],
     ['receipt', write.receipt],
-    ['why', write.reason],
+    ['why', why(write)],
     ...(write.error
       ? [['error', plain(`${write.error.code}: ${write.error.message}`)] satisfies [string, string]]
       : []),
     ['accepted', write.accepted_at],
     ['settled', write.settled_at],
     ['input', size(write.bytes)],
-  ];
-  return rows.map(([label, text]) => `${label.padEnd(10)}${text}`).join('\n');
+  ]);
 }
 
-function call({ function_id, scope, key }: QuarantinedWrite): string {
-  return plain(`${function_id} ${JSON.stringify(scope)} ${JSON.stringify(key)}`);
-}
-
-/** JSON as it was received, to the digit. What would steer the terminal is escaped, which texts in JSON allow. */
-function shown(input: string): string {
-  return input.replaceAll('\r', '').split('\n').map(plain).join('\n');
+/** With those that wait for a decision about it. */
+function why({ reason, holds, waiting = 0 }: QuarantinedWrite): string {
+  return holds ? `${reason}, holds ${countOf(waiting, 'write')}` : reason;
 }

@@ -24,7 +24,7 @@ export class Quarantine {
   constructor(
     private readonly database: Database,
     private readonly receiptOf: (seq: number) => string,
-    private readonly damage?: DamageReport,
+    private readonly damage: DamageReport,
   ) {}
 
   /** Record's body: `length of why (4 bytes) | why (JSON) | body of the entry`. */
@@ -121,7 +121,7 @@ export class Quarantine {
   private decode(seq: number, key: string, record: Buffer): QuarantinedEntry | undefined {
     const body = openRecord(key, record);
     if (!body) {
-      this.damage?.found(key, `write ${seq} in quarantine`); // it is counted and logged; the others are told
+      this.damage.found(key, `write ${seq} in quarantine`); // it is counted and logged; the others are told
       return undefined;
     }
     const end = LENGTH_BYTES + body.readUInt32BE(0);

@@ -20,6 +20,7 @@ const REFUSALS: readonly string[] = [
   'FORBIDDEN',
   'RESERVED_SCOPE',
   'INVALID_NAMESPACE',
+  'GATEWAY_KEY_REUSED',
 ];
 
 /** Judges the answer to a write. */

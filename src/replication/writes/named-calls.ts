@@ -34,7 +34,7 @@ export class NamedCalls {
   ) {}
 
   /**
-   * @throws GatewayError what `Writer.answer` throws; `INVALID_ARGUMENTS` for a name that another call has. A call that was
+   * @throws GatewayError what `Writer.answer` throws; `GATEWAY_KEY_REUSED` for a name that another call has. A call that was
    * refused before it was logged leaves no trace: it may be made again.
    */
   answer(write: Write, { id, fingerprint }: Repeat): Promise<StateAnswer> {

@@ -2,6 +2,8 @@ import { GatewayError } from '../../../src/errors.js';
 import type {
   BarrierRequest,
   BarrierResult,
+  Conflict,
+  ConflictWithValues,
   Operator,
   QuarantinedInput,
   QuarantinedWrite,
@@ -24,8 +26,12 @@ export class MemoryOperator implements Operator {
   link: ReplicationStatus['link']['state'] = 'open';
   breaker: ReplicationStatus['breaker']['state'] = 'closed';
   refusesWrites: string | undefined;
+  held: ReplicationStatus['held'] = { keys: 0, writes: 0 };
+  retain: ReplicationStatus['retain'];
+  damaged = 0;
   /** What `drain` does. */
   onDrain = () => {};
+  readonly conflicts: ConflictWithValues[] = [];
   private readonly writes = new Map<number, Write>();
   private readonly waiting: { seq: number; resolve: () => void }[] = [];
   private next = 1;
@@ -86,7 +92,7 @@ export class MemoryOperator implements Operator {
         oldest_age_ms: 1500,
         limit_entries: 1_000_000,
         limit_bytes: 2 ** 30,
-        damaged: 0,
+        damaged: this.damaged,
         accepting: this.refusesWrites === undefined,
         ...(this.refusesWrites !== undefined && { reason: this.refusesWrites }),
       },
@@ -108,8 +114,10 @@ export class MemoryOperator implements Operator {
         parked: reasons('parked'),
         overflow: reasons('overflow'),
       },
+      held: this.held,
       replay: { in_flight: 5, replayed: 6, settling: 7 },
       mirror: { bytes: 1024, limit_bytes: 4096, hits: 9, misses: 1 },
+      ...(this.retain && { retain: this.retain }),
     };
   }
 
@@ -164,6 +172,54 @@ export class MemoryOperator implements Operator {
   async dropQuarantined(seq: number): Promise<void> {
     this.showQuarantined(seq);
     this.settle(seq, 'dropped');
+  }
+
+  async *quarantinedInputs(after = 0): AsyncGenerator<QuarantinedInput> {
+    for (const { seq } of await this.listQuarantine(after, this.writes.size)) yield this.showQuarantined(seq);
+  }
+
+  async editQuarantined(seq: number, input: string): Promise<{ receipt: string }> {
+    const { key } = this.showQuarantined(seq);
+    const edited = JSON.parse(input) as { key: string; value: unknown };
+    if (edited.key !== key) throw new GatewayError('INVALID_ARGUMENTS', `it must stay one for key "${key}"`);
+    this.settle(seq, 'superseded');
+    return { receipt: `gw-${this.accept(key, edited.value)}` };
+  }
+
+  inputOf(seq: number): string {
+    return this.write(seq).input;
+  }
+
+  async listConflicts(after = 0, limit = 1000): Promise<Conflict[]> {
+    return this.conflicts
+      .filter(({ number }) => number > after)
+      .slice(0, limit)
+      .map(({ base: _, local: __, remote: ___, ...conflict }) => conflict);
+  }
+
+  showConflict(number: number): ConflictWithValues {
+    const conflict = this.conflicts.find((one) => one.number === number);
+    if (!conflict) throw notFound(number);
+    return conflict;
+  }
+
+  /** Somebody else changed a key that we wrote. */
+  conflict(key: string, remote: string): number {
+    const number = this.conflicts.length + 1;
+    this.conflicts.push({
+      number,
+      receipt: `gw-${number}`,
+      outcome: 'won',
+      policy: 'local-wins',
+      scope: 'orders',
+      key,
+      function_id: 'state::set',
+      at: AT,
+      base: { kind: 'unknown' },
+      local: { kind: 'value', text: '1' },
+      remote: { kind: 'value', text: JSON.stringify(remote) },
+    });
+    return number;
   }
 
   drain(): void {

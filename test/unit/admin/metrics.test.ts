@@ -45,6 +45,8 @@ function loaded(): MemoryOperator {
   operator.quarantine('c');
   operator.quarantine('d', 1, 'x', 'unknown');
   operator.breaker = 'half-open';
+  operator.held = { keys: 2, writes: 5 };
+  operator.retain = { verified: 8, lost: 3, restored: 2, changed: 1 };
   return operator;
 }
 
@@ -80,12 +82,14 @@ describe('a scrape', () => {
     expect(of('conflicts_won_total')).toBe(4);
     expect(of('quarantine', '{reason="refused"}')).toBe(1);
     expect(of('quarantine', '{reason="parked"}')).toBe(0);
+    expect(of('held_keys')).toBe(2);
     expect(of('replay_in_flight')).toBe(5);
     expect(of('replayed_total')).toBe(6);
     expect(of('settling')).toBe(7);
     expect(of('mirror_bytes')).toBe(1024);
     expect(of('mirror_hits_total')).toBe(9);
     expect(of('mirror_misses_total')).toBe(1);
+    expect(of('retained_total', '{result="lost"}')).toBe(3);
   });
 
   it('has the whole table, each with a help text and its type', async () => {

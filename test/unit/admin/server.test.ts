@@ -66,6 +66,15 @@ describe('status', () => {
     });
   });
 
+  it('says that keys are held', () => {
+    const operator = Object.assign(new MemoryOperator(), { held: { keys: 2, writes: 5 } });
+    expect(statusFor(operator)).toMatchObject({
+      degraded: true,
+      reasons: [expect.stringContaining('2 held')],
+      held: { keys: 2, writes: 5 },
+    });
+  });
+
   it('says that the breaker keeps a connected remote waiting', () => {
     const operator = new MemoryOperator();
     operator.breaker = 'half-open';
@@ -78,6 +87,34 @@ describe('status', () => {
   it('has no replication where there is none', async () => {
     const status = (await (await start()).ask('/api/status')).json();
     expect(Object.keys(status).sort()).toEqual(['degraded', 'gateway', 'listener', 'reasons', 'state']);
+  });
+});
+
+describe('conflicts', () => {
+  it('are listed by pages, without values', async () => {
+    const operator = new MemoryOperator();
+    for (const key of ['a', 'b', 'c']) operator.conflict(key, 'secret');
+    const site = await start(operator);
+    const first = await site.ask('/api/conflicts?limit=2');
+    expect(first.json()).toMatchObject({ conflicts: [{ number: 1, key: 'a' }, { number: 2 }], next: 2 });
+    expect(first.text).not.toContain('secret');
+    expect((await site.ask('/api/conflicts?limit=2&after=2')).json()).toEqual({
+      conflicts: [expect.objectContaining({ number: 3, outcome: 'won', policy: 'local-wins' })],
+    });
+    expect((await (await start()).ask('/api/conflicts')).json()).toEqual({ conflicts: [] });
+  });
+
+  it('are shown with values to whoever has the token', async () => {
+    const operator = new MemoryOperator();
+    const number = operator.conflict('a', 'secret');
+    const site = await start(operator);
+    const refused = await site.ask(`/api/conflicts/${number}`);
+    expect(refused.status).toBe(401);
+    expect(refused.text).not.toContain('secret');
+    expect((await site.command(`/api/conflicts/${number}`, 'GET')).json()).toEqual({
+      ...operator.showConflict(number),
+    });
+    expect((await site.command('/api/conflicts/9', 'GET')).status).toBe(404);
   });
 });
 
@@ -110,6 +147,49 @@ describe('the quarantine', () => {
       expect(refused.json()).toMatchObject({ code: 'GATEWAY_FORBIDDEN' });
       expect(refused.text).not.toContain('secret');
     }
+  });
+
+  it('is exported with values by pages, to whoever has the token', async () => {
+    const operator = new MemoryOperator();
+    for (const key of ['a', 'b', 'c']) operator.quarantine(key, 'secret');
+    const site = await start(operator);
+    expect((await site.ask('/api/export/quarantine')).status).toBe(401);
+    const first = (await site.command('/api/export/quarantine?limit=2', 'GET')).json();
+    expect(first).toMatchObject({
+      quarantined: [{ seq: 1, input: expect.any(String) }, { seq: 2 }],
+      next: 2,
+    });
+    const second = (await site.command('/api/export/quarantine?limit=2&after=2', 'GET')).json();
+    expect(second).toMatchObject({ quarantined: [{ seq: 3, input: operator.inputOf(3) }] });
+    expect(second).not.toHaveProperty('next');
+  });
+
+  it('is exported in pages that fit into memory, however large the values are', async () => {
+    const operator = new MemoryOperator();
+    for (const key of ['a', 'b', 'c']) operator.quarantine(key, 'x'.repeat(3 * 1024 * 1024));
+    const site = await start(operator);
+    const page = (await site.command('/api/export/quarantine', 'GET')).json();
+    expect(page).toMatchObject({ quarantined: [{ seq: 1 }, { seq: 2 }], next: 2 });
+  });
+
+  it('takes a new input by the token alone, also a large one', async () => {
+    const operator = new MemoryOperator();
+    const seq = operator.quarantine('a', 'bad');
+    const site = await start(operator);
+    const path = `/api/quarantine/${seq}`;
+    const body = JSON.stringify({ scope: 'orders', key: 'a', value: 'ü'.repeat(100_000) });
+    const put = (headers: Record<string, string>, text: string) =>
+      site.ask(path, { method: 'PUT', headers, body: text });
+    expect((await put({}, body)).status).toBe(401);
+    const token = { authorization: `Bearer ${site.token}` };
+    const other = await put(token, body.replace('"a"', '"b"'));
+    expect(other.status).toBe(400);
+    expect(other.json()).toMatchObject({ code: 'INVALID_ARGUMENTS' });
+    expect(operator.status().writes).toMatchObject({ accepted: 1, quarantined: 1 });
+
+    expect((await put(token, body)).json()).toEqual({ receipt: 'gw-2' });
+    expect(operator.inputOf(2)).toBe(body);
+    expect((await put(token, body)).status).toBe(404);
   });
 
   it('retries and drops by the token alone', async () => {
@@ -206,7 +286,9 @@ describe('requests that are wrong', () => {
   it.each([
     ['POST', '/healthz', 'GET'],
     ['GET', '/api/drain', 'POST'],
-    ['DELETE', '/api/quarantine/1', 'GET'],
+    ['DELETE', '/api/quarantine/1', 'GET, PUT'],
+    ['PUT', '/api/quarantine', 'GET'],
+    ['PUT', '/api/conflicts/1', 'GET'],
   ])('are told the method: %s %s', async (method, path, allowed) => {
     const site = await start(new MemoryOperator());
     const { status, headers } = await site.ask(path, { method });
@@ -218,6 +300,9 @@ describe('requests that are wrong', () => {
     '/api/quarantine?limit=0',
     '/api/quarantine?limit=1001',
     '/api/quarantine?after=-1',
+    '/api/export/quarantine?limit=0',
+    '/api/conflicts?limit=1001',
+    '/api/conflicts/0',
     '/api/quarantine?after=1e3',
     '/api/receipts/gw-1?wait_ms=3600001',
     '/api/receipts/gw-1?wait_ms=',
@@ -229,6 +314,18 @@ describe('requests that are wrong', () => {
     const { status, json } = await site.command(path, 'GET');
     expect(status).toBe(400);
     expect(json()).toMatchObject({ code: 'deserialization_error', message: expect.any(String) });
+  });
+
+  it('to edit are refused without UTF-8 in them', async () => {
+    const operator = new MemoryOperator();
+    const seq = operator.quarantine('a');
+    const site = await start(operator);
+    const headers = { authorization: `Bearer ${site.token}` };
+    const body = Buffer.from([0x22, 0xff, 0x22]);
+    const refused = await site.ask(`/api/quarantine/${seq}`, { method: 'PUT', headers, body });
+    expect(refused.status).toBe(400);
+    expect(refused.json()).toMatchObject({ code: 'deserialization_error', message: 'The body is not UTF-8' });
+    expect(operator.status().writes).toMatchObject({ accepted: 1, quarantined: 1 });
   });
 
   it('with a body beyond all measure are refused', async () => {

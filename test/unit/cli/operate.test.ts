@@ -1,7 +1,8 @@
-import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { run } from '../../../src/cli/run.js';
 import type { Terminal } from '../../../src/cli/terminal.js';
@@ -64,7 +65,7 @@ describe('a gateway is found', () => {
       code: 5,
       err: expect.stringContaining('turns the admin server off'),
     });
-    for (const args of [['drain'], ['quarantine', 'list']])
+    for (const args of [['drain'], ['quarantine', 'list'], ['conflicts', 'list']])
       expect((await command([...args, '--data-dir', folder, '--admin-port', '1'])).code).toBe(5);
   });
 
@@ -93,6 +94,10 @@ it.each([
   [['quarantine', 'show']],
   [['quarantine', 'show', 'x']],
   [['quarantine', 'drop', '0']],
+  [['quarantine', 'edit']],
+  [['quarantine', 'export', '1']],
+  [['conflicts']],
+  [['conflicts', 'show', 'x']],
   [['drain', '--timeout', '-1']],
   [['drain', '--timeout', 'soon']],
   [['status', '--admin-port', '0']],
@@ -144,6 +149,16 @@ describe('quarantine', () => {
     expect(out).not.toContain('secret');
   });
 
+  it('says what waits for a decision', async () => {
+    const operator = new MemoryOperator();
+    operator.settle(operator.quarantine('a'), 'quarantined', { holds: true, waiting: 2 } as object);
+    const site = await siteOf(operator);
+    expect((await on(site, 'quarantine', 'list')).out).toContain('1    refused, holds 2 writes  ');
+    expect((await on(site, 'quarantine', 'show', '1')).out).toContain(
+      '\nwhy       refused, holds 2 writes\n',
+    );
+  });
+
   it('shows one with its value', async () => {
     const operator = new MemoryOperator();
     operator.quarantine('a', { secret: 1 });
@@ -189,6 +204,170 @@ describe('quarantine', () => {
     expect(wrong.err + none.err).not.toContain(
       readFileSync(join(site.dataDir, 'admin-token'), 'utf8').trim(),
     );
+  });
+});
+
+describe('quarantine edit', () => {
+  const inputOf = (value: unknown) => JSON.stringify({ scope: 'orders', key: 'a', value });
+
+  async function siteWithOne() {
+    const operator = new MemoryOperator();
+    operator.quarantine('a', 'bad');
+    const site = await siteOf(operator);
+    const file = join(site.dataDir, 'input.json');
+    /** An editor as a person would use it: a program that changes the file it is given. */
+    const editor = async (script: string) => {
+      const program = join(site.dataDir, 'an editor.sh');
+      await writeFile(program, `#!/bin/sh\n${script}\n`, { mode: 0o700 });
+      const env = { EDITOR: `'${program}' --wait`, PATH: process.env['PATH'] };
+      return command(['quarantine', 'edit', '1', '--data-dir', site.dataDir], '/', { env });
+    };
+    return { operator, site, file, editor };
+  }
+
+  it('sends one again as a file says', async () => {
+    const { operator, site, file } = await siteWithOne();
+    writeFileSync(file, `${inputOf('good')}\n`);
+    expect(await on(site, 'quarantine', 'edit', '1', '--file', file)).toEqual({
+      code: 0,
+      out: '1 is accepted again with its new input, as gw-2\n',
+      err: '',
+    });
+    expect(operator.inputOf(2)).toBe(inputOf('good'));
+  });
+
+  it('sends one again as an editor leaves it', async () => {
+    const { operator, editor } = await siteWithOne();
+    // $1 is --wait; what is shown is laid out for people.
+    const { code, out } = await editor(`grep -q '^  "value": "bad"$' "$2" && sed -i 's/bad/good/' "$2"`);
+    expect({ code, out }).toEqual({ code: 0, out: '1 is accepted again with its new input, as gw-2\n' });
+    expect(JSON.parse(operator.inputOf(2))).toMatchObject({ value: 'good' });
+  });
+
+  it('sends nothing when nothing was changed, or the editor fails', async () => {
+    const { operator, editor } = await siteWithOne();
+    expect(await editor('true')).toEqual({
+      code: 0,
+      out: '1 was not changed, and nothing was sent\n',
+      err: '',
+    });
+    expect(await editor('exit 3')).toEqual({
+      code: 1,
+      out: '',
+      err: 'The editor ended with 3: nothing was sent\n',
+    });
+    expect(operator.status().writes).toMatchObject({ accepted: 1, quarantined: 1 });
+  });
+
+  it('keeps what was written when it is refused', async () => {
+    const { operator, editor } = await siteWithOne();
+    const { code, out, err } = await editor(`sed -i 's/"a"/"b"/' "$2"`);
+    expect({ code, out }).toEqual({ code: 1, out: '' });
+    const [, path = ''] = /^What you wrote is kept in (.+)\nit must stay one for key "a"\n$/.exec(err) ?? [];
+    expect(readFileSync(path, 'utf8')).toContain('"key": "b"');
+    rmSync(dirname(path), { recursive: true });
+    expect(operator.status().writes).toMatchObject({ accepted: 1, quarantined: 1 });
+  });
+
+  it('wants an editor or a file', async () => {
+    const { site } = await siteWithOne();
+    expect(await on(site, 'quarantine', 'edit', '1')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('set EDITOR, or give the new input with --file'),
+    });
+    expect((await on(site, 'quarantine', 'edit', '1', '-f', 'no.json')).code).toBe(1);
+  });
+
+  it('leaves numbers as they are that no layout can keep', async () => {
+    const operator = new MemoryOperator();
+    operator.quarantine('a');
+    const shown = operator.showQuarantined(1);
+    const input = '{"scope":"orders","key":"a","value":[1.0,12345678901234567890]}';
+    operator.showQuarantined = () => ({ ...shown, input });
+    const site = await siteOf(operator);
+    const env = { EDITOR: `grep -qxF '${input}'`, PATH: process.env['PATH'] };
+    const { code } = await command(['quarantine', 'edit', '1', '--data-dir', site.dataDir], '/', { env });
+    expect(code).toBe(0);
+  });
+});
+
+describe('quarantine export', () => {
+  const linesOf = (text: string) =>
+    text
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { seq: number; input: string });
+
+  it('prints all with their inputs, page by page', async () => {
+    const operator = new MemoryOperator();
+    for (let n = 0; n < 1001; n += 1) operator.quarantine(`k${n}`, { n });
+    const site = await siteOf(operator);
+    const { code, out, err } = await on(site, 'quarantine', 'export');
+    expect({ code, err }).toEqual({ code: 0, err: '' });
+    const lines = linesOf(out);
+    expect(lines).toHaveLength(1001);
+    expect(lines[1000]).toMatchObject({ seq: 1001, input: operator.inputOf(1001) });
+    expect(await on(await siteOf(new MemoryOperator()), 'quarantine', 'export')).toMatchObject({ out: '' });
+  });
+
+  it('writes them to a file that only its owner reads', async () => {
+    const operator = new MemoryOperator();
+    operator.quarantine('a', 'secret');
+    const site = await siteOf(operator);
+    const args = ['quarantine', 'export', '--data-dir', site.dataDir, '--output', 'out.jsonl'];
+    expect(await command(args, site.dataDir)).toEqual({
+      code: 0,
+      out: '1 write of the quarantine in out.jsonl\n',
+      err: '',
+    });
+    const file = join(site.dataDir, 'out.jsonl');
+    expect(linesOf(readFileSync(file, 'utf8'))).toMatchObject([{ seq: 1, input: operator.inputOf(1) }]);
+    expect(statSync(file).mode & 0o777).toBe(0o600);
+  });
+
+  it('needs the token, and leaves no half a file', async () => {
+    const operator = new MemoryOperator();
+    operator.quarantine('a', 'secret');
+    const site = await siteOf(operator);
+    const elsewhere = await emptyFolder();
+    const port = String(site.server.address.port);
+    writeFileSync(join(elsewhere, 'admin-token'), 'wrong');
+    const args = ['quarantine', 'export', '--admin-port', port, '--data-dir', '.', '-o', 'out.jsonl'];
+    expect(await command(args, elsewhere)).toMatchObject({ code: 1, out: '' });
+    expect(readdirSync(elsewhere)).toEqual(['admin-token']);
+  });
+});
+
+describe('conflicts', () => {
+  it('lists, page by page, without values', async () => {
+    const operator = new MemoryOperator();
+    const site = await siteOf(operator);
+    expect((await on(site, 'conflicts', 'list')).out).toBe('no conflicts are recorded\n');
+    for (let n = 0; n < 1001; n += 1) operator.conflict(`k${n}`, 'secret');
+    const { out } = await on(site, 'conflicts', 'list');
+    const lines = out.trimEnd().split('\n');
+    expect(lines[0]).toMatch(/^NUMBER +OURS +BY +AT +CALL$/);
+    expect(lines[1001]).toMatch(/^1001 +won +local-wins +\S+Z +state::set "orders" "k1000"$/);
+    expect(lines[1002]).toBe('1 001 conflicts, the newest last');
+    expect(out).not.toContain('secret');
+    expect(JSON.parse((await on(site, 'conflicts', 'list', '--json')).out)).toHaveLength(1001);
+  });
+
+  it('shows one with all its values', async () => {
+    const operator = new MemoryOperator();
+    operator.conflict('a', 'theirs');
+    const site = await siteOf(operator);
+    const { out } = await on(site, 'conflicts', 'show', '1');
+    for (const line of [
+      'ours      won, by local-wins',
+      'base      not known',
+      'local     1',
+      'remote    "theirs"',
+    ])
+      expect(out).toContain(`${line}\n`);
+    const json = await on(site, 'conflicts', 'show', '1', '--json');
+    expect(JSON.parse(json.out)).toEqual(operator.showConflict(1));
+    expect(await on(site, 'conflicts', 'show', '2')).toMatchObject({ code: 1, out: '' });
   });
 });
 

@@ -24,11 +24,31 @@ breaker     closed, opened 2 times
 log         1 write, 2 KiB, the oldest 1.5 s old
             takes writes, up to 1 000 000 and 1 GiB
 writes      3 accepted: 1 pending, 1 committed, 1 quarantined
-            4 conflicts won
 quarantine  1 refused; see \`iii-state-gateway quarantine list\`
+conflicts   4 won; see \`iii-state-gateway conflicts list\`
 replay      5 in flight, 7 being settled, 6 sent since the start
 mirror      1 KiB of 4 KiB, answered 9 of 10 reads (90 %)
 `);
+});
+
+it('tells what is held, lost and damaged', () => {
+  const operator = new MemoryOperator();
+  operator.quarantine('a');
+  operator.quarantine('b', 1, 'x', 'parked');
+  operator.settle(operator.accept('c'), 'conflicted');
+  operator.held = { keys: 1, writes: 3 };
+  operator.damaged = 2;
+  operator.retain = { verified: 8, lost: 3, restored: 2, changed: 0 };
+  const page = statusPage(statusFor(operator), { now, isColourful: false });
+  for (const line of [
+    '  - 1 held: keys or scopes whose later writes wait for such a decision\n',
+    '\nquarantine  1 refused, 1 parked; see',
+    '\nheld        3 writes to 1 key or scope\n',
+    '\nconflicts   4 won, 1 lost; see',
+    '\ndamaged     2 records\n',
+    '\nretained    8 verified, 3 lost, 2 restored\n',
+  ])
+    expect(page).toContain(line);
 });
 
 it('is short without replication', () => {
