@@ -21,6 +21,7 @@ const WRITES: readonly StateFunctionId[] = [
 const KEY = 'idempotency_key';
 const MAX_CHARACTERS = 256;
 const FINGERPRINT_CHARACTERS = 22; // 132 bits
+const RECEIPT = 'receipt:';
 /** Where a gateway before us puts its receipt. */
 const MARK = 'iii_state_gateway';
 
@@ -38,10 +39,21 @@ export function repeatOf(input: StateInput, data: Payload, metadata: Payload | u
   return id === undefined ? undefined : { id, fingerprint: fingerprintOf(input) };
 }
 
+/** Answers of finished calls that are kept of each family; those of calls under way stay in any case. */
+export const REPEATS_KEPT = 10_000;
+
+/**
+ * Whose names make room for each other: the keys that people choose, or the receipts of one gateway, which another's
+ * backlog must not push out.
+ */
+export function familyOf(id: string): string {
+  return id.startsWith(RECEIPT) ? id.slice(0, id.lastIndexOf('-')) : 'keys';
+}
+
 /** The name is taken by another call. */
 export function fingerprintMismatch(): GatewayError {
   return new GatewayError(
-    'INVALID_ARGUMENTS',
+    'GATEWAY_KEY_REUSED',
     `This ${KEY} was used for a call with another input, so this call was not done: use a new key for each call, and the ` +
       'same one only to make the same call again',
   );
@@ -52,7 +64,7 @@ function nameIn(functionId: StateFunctionId, metadata: Json): string | undefined
   if (key !== undefined) return key;
   const mark = isObject(metadata) ? member(metadata, MARK) : undefined;
   const receipt = isObject(mark) ? member(mark, 'receipt') : undefined;
-  return isName(receipt) ? `receipt:${receipt}` : undefined;
+  return isName(receipt) ? RECEIPT + receipt : undefined;
 }
 
 /** Keys and receipts never meet: what people choose begins with another word. */

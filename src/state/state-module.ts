@@ -66,7 +66,7 @@ export class StateModule extends EventEmitter<{ change: [StateChange] }> {
       checkValueSize(input.value, this.options.maxValueBytes);
     }
     const { metadata, traceparent, baggage, caller } = request;
-    const repeat = repeatOf(functionId, payload, metadata);
+    const repeat = repeatOf(input, request.data, metadata);
     const call = { input, payload, caller: caller?.id ?? '', repeat, metadata, traceparent, baggage };
     const { result, change } = await this.adapter.answer(call).catch((error: unknown) => {
       throw failureOf(functionId, error);
