@@ -4,6 +4,7 @@ import {
   expectExactAccounts,
   numbers,
   Outpost,
+  pendingIn,
   resultOf,
   SCOPE,
   valuesIn,
@@ -75,6 +76,21 @@ describe('on_refusal: hold', () => {
     expect(codeOf(await outpost.set('k', 'more'))).toBe('GATEWAY_KEY_HELD');
     await outpost.admin('POST', `/api/quarantine/${await seqIn(outpost)}/drop`);
     resultOf(await outpost.set('k', 'after'));
+  });
+
+  it('shows what the writes behind it will make without it', async () => {
+    const outpost = await site();
+    await outpost.set('k', { n: 1 });
+    await outpost.goOffline();
+    await outpost.setPending('k', { n: 100 });
+    for (const by of [10, 20]) pendingIn(await outpost.increment('k', by));
+    expect((await outpost.get('k'))['result']).toEqual({ n: 130 });
+    outpost.remote.refuse('VALUE_TOO_LARGE', { functionId: 'state::set', key: 'k' }, 1);
+    await outpost.goOnline();
+    expect(await outpost.settled()).toMatchObject({ held: 2 });
+    expect((await outpost.get('k'))['result']).toEqual({ n: 31 });
+    await outpost.restart();
+    expect((await outpost.get('k'))['result']).toEqual({ n: 31 });
   });
 
   it('outlives a restart, also when much is settled behind it', async () => {

@@ -7,10 +7,11 @@ import type { Behind } from '../log/lane-records.js';
 import type { Lane } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
+import { rebased } from '../log/rebase.js';
 import type { Receipts } from '../log/receipts.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { ConflictOutcome, ConflictPolicy, QuarantineReason } from '../operator.js';
-import type { Known, View } from '../view.js';
+import { type Known, UNKNOWN, type View } from '../view.js';
 import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
 
 /** What is known of the remote's values, written together with the log. */
@@ -166,6 +167,7 @@ export class Endings {
     ];
     // After a refusal the key holds what it held; after an unknown outcome nobody knows.
     if (reason === 'unknown') this.known.forgetIn(together, scope, key);
+    together.push(...this.rebased(lane, entry, reason === 'unknown' ? UNKNOWN : undefined));
     this.log.book.quarantined[reason] += 1;
     this.logger.warn(
       { receipt: this.receipts.nameOf(entry.seq), function_id: functionId, reason, code: error.code },
@@ -190,8 +192,15 @@ export class Endings {
     const operations = [...together, ...this.finished(entry, answer, error)];
     this.receipts.settle(entry, ending, this.now(), error);
     if (holds) this.note(operations, entry, holds);
+    if (ending !== 'committed') operations.push(...this.rebased(lane, entry, holds));
     const departure = { lane, entry, together: operations, ...(behind && { behind }) };
     return this.told(entry, this.log.end(departure, ending), answer);
+  }
+
+  /** Those behind it were accepted on what it would have made. */
+  private rebased(lane: Lane, entry: Entry, holds?: View): WriteOp[] {
+    const { scope, key } = entry.write;
+    return rebased(this.log, lane, entry, holds ?? this.known.peek(scope, key));
   }
 
   private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[] {

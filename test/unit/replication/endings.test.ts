@@ -29,7 +29,7 @@ beforeEach(async () => {
   receipts = new Receipts(database, 'g');
   log.writeAlong(() => receipts.closing());
   const known = { learnIn: () => {}, forgetIn: () => {}, peek: () => ({ kind: 'absent' }) as const };
-  const quarantine = new Quarantine(database, (seq) => receipts.nameOf(seq));
+  const quarantine = new Quarantine(database, (seq) => receipts.nameOf(seq), log.damage);
   endings = new Endings(
     log,
     known,
