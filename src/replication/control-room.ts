@@ -28,6 +28,7 @@ import type { RemoteSide } from './remote-side.js';
 import type { Barrier } from './replay/barrier.js';
 import type { Endings } from './replay/endings.js';
 import type { Replay } from './replay/replay.js';
+import type { Sender } from './replay/sender.js';
 import type { Acceptance } from './writes/acceptance.js';
 import type { Writer } from './writes/writer.js';
 
@@ -42,6 +43,7 @@ export interface Controls {
   lanes: Lanes;
   acceptance: Acceptance;
   replay: Replay;
+  sender: Sender;
   writer: Writer;
   endings: Endings;
   barrier: Barrier;
@@ -67,7 +69,7 @@ export class ControlRoom implements Operator {
   }
 
   status(): ReplicationStatus {
-    const { log, replay, breaker, acceptance, limits, mirror, retain } = this.parts;
+    const { log, replay, breaker, acceptance, limits, mirror, retain, sender } = this.parts;
     const { entries, bytes, oldestAgeMs } = acceptance.fill;
     const { refusal } = acceptance;
     return {
@@ -87,7 +89,7 @@ export class ControlRoom implements Operator {
       conflicts_won: log.book.conflictsWon,
       quarantine: { ...log.book.quarantined },
       held: { keys: log.book.held, writes: log.book.heldWrites },
-      replay: { in_flight: replay.inFlight, replayed: replay.replayed, settling: replay.looking },
+      replay: { in_flight: sender.inFlight, replayed: sender.replayed, settling: replay.looking },
       mirror: mirror(),
       ...(retain && { retain: retain() }),
     };

@@ -28,6 +28,7 @@ import { Expiry } from './replay/expiry.js';
 import { Fence, type FenceLink } from './replay/fence.js';
 import { Pace } from './replay/pace.js';
 import { Replay } from './replay/replay.js';
+import { Sender } from './replay/sender.js';
 import { Settling } from './replay/settling.js';
 import type { ScopeRules } from './scope-rules.js';
 import type { Passed } from './write.js';
@@ -166,6 +167,24 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     clock,
     stopping,
   );
+  const sender = new Sender(
+    log,
+    endings,
+    settling,
+    awaited,
+    caller,
+    witness,
+    {
+      gatewayId,
+      patienceMs,
+      ruleOf,
+      receiptOf,
+      callOf,
+      knowsReceipts: () => remote.knowsReceipts,
+      workerId: () => remote.workerId,
+    },
+    clock,
+  );
   const { window, ratePerS, share } = config.drain;
   const replay: Replay = new Replay(
     log,
@@ -173,20 +192,15 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     new Scanner(database, log.book.acknowledged, log.damage),
     endings,
     settling,
+    sender,
     awaited,
     new Pace({ window, linkWindow: config.remote.window, share, ratePerS }, clock.now()),
     caller,
     witness,
     {
-      gatewayId,
-      patienceMs,
       mostInHand: window + MOST_BESIDE,
       ruleOf,
-      receiptOf,
-      callOf,
-      knowsReceipts: () => remote.knowsReceipts,
-      freshCalls: () => ground.callsUnderWay() - replay.inFlight,
-      workerId: () => remote.workerId,
+      freshCalls: () => ground.callsUnderWay() - sender.inFlight,
       earlierWorkerId: () => remote.earlierWorkerId,
     },
     clock,
@@ -252,6 +266,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     limits,
     acceptance,
     replay,
+    sender,
     writer,
     named,
     whereabouts,

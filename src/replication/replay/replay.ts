@@ -1,47 +1,32 @@
-import { GatewayError, messageOf, toErrorBody } from '../../errors.js';
+import { messageOf } from '../../errors.js';
 import type { Logger } from '../../logger.js';
-import type { Payload } from '../../protocol/payload.js';
-import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
+import type { LateAnswer } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
-import type { Entry, LaneRecord, SentNote } from '../log/layout.js';
+import type { Entry, LaneRecord } from '../log/layout.js';
 import type { Scanner } from '../log/scanner.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
-import { jsonOf, type Known, knownValue, UNKNOWN } from '../view.js';
-import { effectOf, type Passed, type WriteClass } from '../write.js';
-import { outcomeOf } from './answers.js';
+import type { WriteClass } from '../write.js';
 import { approachOf, type Turn } from './approach.js';
-import { changeIn, comparison, foundInstead, noteOn, passedOf } from './attempts.js';
-import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
+import type { AwaitedWrites } from './awaited.js';
 import type { Endings } from './endings.js';
 import type { Unanswered } from './fence.js';
 import type { InHand } from './in-hand.js';
-import { markedPayload } from './marker.js';
 import type { Pace } from './pace.js';
-import { isExpected } from './settlement.js';
-import type { Next, Settling, SettlingRule } from './settling.js';
+import type { Sender, Step } from './sender.js';
+import type { Next, Settling } from './settling.js';
 
 export interface ReplayOptions {
-  gatewayId: string;
-  patienceMs: number;
   /** Lanes in hand beside those in flight: being settled, or on their way out of the log. */
   mostInHand: number;
-  ruleOf(scope: string): ReplayRule;
-  receiptOf(seq: number): string;
-  callOf(functionId: string, call: Passed, receipt?: string): RemoteCall;
-  /** Whether the remote drops a repeat of a receipt that it has taken. */
-  knowsReceipts(): boolean;
+  ruleOf(scope: string): Turn['rule'];
   /** Calls of others in flight on the link. */
   freshCalls(): number;
-  /** Our worker id at the remote, now. */
-  workerId(): string | undefined;
-  /** Our worker id there in the run before this one. */
+  /** Our worker id at the remote in the run before this one. */
   earlierWorkerId(): string | undefined;
 }
-
-export type ReplayRule = Turn['rule'] & SettlingRule;
 
 /** How long to wait after an answer that says "not now". */
 const NOT_NOW_MS = 1000;
@@ -70,11 +55,8 @@ export class Replay {
   private finishing: { ended: Promise<void>; lanes: Lane[] } | undefined;
   private callOffTimer: (() => void) | undefined;
   private timerDue = 0;
-  inFlight = 0;
   /** Lanes whose head waits for a look at the remote. */
   looking = 0;
-  /** Writes that the remote took from the log, since the start. */
-  replayed = 0;
 
   constructor(
     private readonly log: WriteAheadLog,
@@ -82,6 +64,7 @@ export class Replay {
     private readonly scanner: Scanner,
     private readonly endings: Endings,
     private readonly settling: Settling,
+    private readonly sender: Sender,
     private readonly awaited: AwaitedWrites,
     private readonly pace: Pace,
     private readonly caller: RemoteCaller,
@@ -115,34 +98,12 @@ export class Replay {
     const inHand = { entry };
     lane.turn = 'logged';
     this.inHand.set(lane, inHand);
-    return this.lateAnswerOf(lane, inHand, this.options.workerId());
+    return this.sender.lateAnswerOf(lane, inHand, (step) => this.goOn(lane, step));
   }
 
   /** The disk did not take the head that was adopted. */
   letGo(lane: Lane): void {
     this.inHand.delete(lane);
-  }
-
-  /** What the remote said to a lane's head. */
-  private answered(lane: Lane, inHand: InHand, answer: RemoteAnswer): void {
-    const { entry } = inHand;
-    const outcome = outcomeOf(entry.write.functionId, answer);
-    switch (outcome.kind) {
-      case 'applied':
-        if (inHand.onlyIf) this.compared(lane, inHand, inHand.onlyIf, outcome.result);
-        else this.applied(lane, entry, answer);
-        return;
-      case 'refused':
-        this.finish(lane, this.endings.refuse(lane, entry, outcome.error));
-        return;
-      case 'not-now':
-        // A function that is missing is missing for every key.
-        if (outcome.error.code === 'function_not_found') this.pausedUntil = this.clock.now() + NOT_NOW_MS;
-        this.sendAgainLater(lane);
-        return;
-      case 'unclear':
-        this.settleLater(lane, { how: 'error', workerId: this.options.workerId(), at: this.clock.now() });
-    }
   }
 
   /** Settles a lane's head whose answer did not come; one that was not sent itself only waits for the fence. */
@@ -176,7 +137,7 @@ export class Replay {
     while (this.mayTake()) {
       const ready = this.ready.shift();
       if (ready) {
-        this.goOn(ready);
+        this.begin(ready);
         continue;
       }
       const entry = this.scanner.next();
@@ -193,7 +154,7 @@ export class Replay {
     const now = this.clock.now();
     if (now < this.pausedUntil) return this.wakeIn(this.pausedUntil - now);
     if (this.inHand.size - this.ready.length >= this.options.mostInHand) return false;
-    if (this.pace.mayTake(now, this.inFlight, this.options.freshCalls())) return true;
+    if (this.pace.mayTake(now, this.sender.inFlight, this.options.freshCalls())) return true;
     const wait = this.pace.waitMs(now);
     return wait > 0 && this.wakeIn(wait);
   }
@@ -232,7 +193,7 @@ export class Replay {
       const workerId = this.options.earlierWorkerId();
       this.settleLater(lane, { how: 'lost', workerId, at: this.startedAt }, wasSent);
     } else {
-      this.goOn({ lane, step: 'approach' });
+      this.begin({ lane, step: 'approach' });
     }
   }
 
@@ -242,11 +203,45 @@ export class Replay {
     this.witness.writeStarted(entry.write.scope, entry.write.key);
   }
 
-  private goOn({ lane, step }: Ready): void {
+  private begin({ lane, step }: Ready): void {
     const inHand = this.inHand.get(lane);
     if (!inHand) return;
-    if (step === 'send') this.dispatch(lane, inHand);
+    if (step === 'send') this.send(lane, inHand);
     else this.approach(lane, inHand);
+  }
+
+  private send(lane: Lane, inHand: InHand): void {
+    this.pace.took();
+    this.sender.send(lane, inHand, (step) => this.goOn(lane, step));
+  }
+
+  /** What an attempt, or a look at the remote, has led to. */
+  private goOn(lane: Lane, step: Step): void {
+    switch (step.kind) {
+      case 'ended':
+        this.finish(lane, step.written);
+        break;
+      case 'send':
+        this.ready.push({ lane, step: 'send' });
+        break;
+      case 'not-sent':
+        this.ready.unshift({ lane, step: 'send' });
+        break;
+      case 'not-there':
+        // A function that is missing is missing for every key.
+        this.pausedUntil = this.clock.now() + NOT_NOW_MS;
+        this.sendLater(lane);
+        break;
+      case 'send-later':
+        this.sendLater(lane);
+        break;
+      case 'look':
+        this.lookAt(lane, step.look);
+        break;
+      case 'stuck':
+        this.stuck(step.error);
+    }
+    this.wake();
   }
 
   /** Its first turn: what its scope says decides whether it goes out at all. */
@@ -264,7 +259,7 @@ export class Replay {
     });
     switch (approach.kind) {
       case 'send':
-        this.dispatch(lane, inHand);
+        this.send(lane, inHand);
         return;
       case 'look':
         this.lookAt(lane, () => this.settling.look(lane, inHand));
@@ -297,11 +292,7 @@ export class Replay {
     if (!inHand) return;
     this.looking += 1;
     look(inHand)
-      .then((next) => {
-        if (next.kind === 'ended') this.finish(lane, next.written);
-        else if (next.kind === 'send') this.sendAgain(lane);
-        else this.sendAgainLater(lane);
-      })
+      .then((next) => this.goOn(lane, next))
       .catch((error: unknown) => this.stuck(error))
       .finally(() => {
         this.looking -= 1;
@@ -309,157 +300,9 @@ export class Replay {
       });
   }
 
-  private dispatch(lane: Lane, inHand: InHand): void {
-    this.inFlight += 1;
-    this.pace.took();
-    const noted = this.log.noteSending(inHand.entry, this.noteOf(inHand));
-    if (!noted) {
-      this.send(lane, inHand);
-      return;
-    }
-    noted.then(
-      () => this.send(lane, inHand),
-      (error: unknown) => {
-        this.inFlight -= 1;
-        this.stuck(error);
-      },
-    );
-  }
-
-  /** What has to be known of an update to settle it if it stays unanswered; it is noted once, before its first frame. */
-  private noteOf(inHand: InHand): SentNote | undefined {
-    const { write, expected } = inHand.entry;
-    if (!expected) return undefined;
-    inHand.note ??= noteOn(write.input, {
-      rule: this.options.ruleOf(write.scope),
-      expected,
-      before: this.witness.peek(write.scope, write.key),
-      takeNumber: () => this.log.takeNumber(),
-      withReceipt: this.options.knowsReceipts(),
-    });
-    return inHand.note;
-  }
-
-  private send(lane: Lane, inHand: InHand): void {
-    const sentAs = this.options.workerId();
-    this.caller
-      .call(this.callOf(inHand), this.options.patienceMs, this.lateAnswerOf(lane, inHand, sentAs))
-      .then(
-        (answer) => {
-          this.inFlight -= 1;
-          this.answered(lane, inHand, answer);
-          this.wake();
-        },
-        (error: unknown) => {
-          this.inFlight -= 1;
-          this.unanswered(lane, inHand.entry, sentAs, error);
-          this.wake();
-        },
-      );
-  }
-
-  private callOf({ entry, note, onlyIf }: InHand): RemoteCall {
-    const { callOf, gatewayId, knowsReceipts, receiptOf, ruleOf } = this.options;
-    const { write, seq, sentAs } = entry;
-    // A comparison goes without a receipt: a set after it would be another call under the same name.
-    if (onlyIf)
-      return callOf('state::compare-and-set', { ...passedOf(write), payload: comparison(write, onlyIf) });
-    const receipt = knowsReceipts() ? (sentAs ?? receiptOf(seq)) : undefined;
-    if (!note?.marker) return callOf(write.functionId, write, receipt);
-    const place = { member: ruleOf(write.scope).markerMember, gatewayId };
-    const payload = markedPayload(write.payload, place, note.marker);
-    return callOf(write.functionId, { ...passedOf(write), payload }, receipt);
-  }
-
-  private unanswered(lane: Lane, entry: Entry, workerId: string | undefined, error: unknown): void {
-    switch (error instanceof GatewayError ? error.code : undefined) {
-      case 'GATEWAY_OFFLINE':
-        this.log.takeBackNote(entry);
-        this.ready.unshift({ lane, step: 'send' }); // not sent
-        return;
-      case 'GATEWAY_TIMEOUT':
-        return; // the late answer, or its end, goes on from here
-      case 'GATEWAY_OUTCOME_UNKNOWN':
-        this.settleLater(lane, { how: 'lost', workerId, at: this.clock.now() });
-        return;
-      default:
-        this.finish(lane, this.endings.refuse(lane, entry, toErrorBody(error)));
-    }
-  }
-
-  private lateAnswerOf(lane: Lane, inHand: InHand, workerId: string | undefined): LateAnswer {
-    return {
-      answered: (answer) => {
-        this.answered(lane, inHand, answer);
-        this.wake();
-      },
-      gone: ({ code }) => {
-        const how = code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost';
-        this.settleLater(lane, { how, workerId, at: this.clock.now() });
-      },
-    };
-  }
-
-  private applied(lane: Lane, entry: Entry, answer: RemoteAnswer): void {
-    this.replayed += 1;
-    const { write, seq } = entry;
-    const { after, oldValue } = changeIn(write.functionId, answer.result);
-    const base = this.witness.peek(write.scope, write.key);
-    if (after.kind !== 'unknown' && this.witness.wantsBefore(write.scope)) {
-      this.witness.changed(write.scope, oldValue === undefined ? UNKNOWN : knownValue(oldValue), after);
-    }
-    // Other updates merge by nature; an old value that equals the new one did no harm to anybody; and one whose
-    // caller has waited for it is based on nothing older than itself.
-    const isConflict =
-      !entry.expected &&
-      !this.awaited.has(seq) &&
-      oldValue !== undefined &&
-      !isExpected(base, oldValue) &&
-      !isExpected(after, oldValue);
-    const ended = isConflict
-      ? this.endings.commitOver(
-          lane,
-          entry,
-          after,
-          knownValue(oldValue),
-          answer,
-          this.options.ruleOf(write.scope).conflict,
-        )
-      : this.endings.commit(lane, entry, after, answer);
-    this.finish(lane, ended);
-  }
-
-  /** What `state::compare-and-set` says: swapped, or what is there instead. */
-  private compared(lane: Lane, inHand: InHand, expected: Known, result: Payload | undefined): void {
-    const { entry } = inHand;
-    const found = foundInstead(result);
-    if (found) {
-      this.lookAt(lane, () => this.settling.afterMismatch(lane, inHand, found));
-      return;
-    }
-    this.replayed += 1;
-    const after = effectOf(entry.write.input, expected).after as Known;
-    if (this.witness.wantsBefore(entry.write.scope)) this.witness.changed(entry.write.scope, expected, after);
-    const isOverridden = !isExpected(
-      this.witness.peek(entry.write.scope, entry.write.key),
-      jsonOf(expected) ?? null,
-    );
-    this.finish(
-      lane,
-      isOverridden
-        ? this.endings.commitOver(lane, entry, after, expected, {}, 'function')
-        : this.endings.commit(lane, entry, after),
-    );
-  }
-
-  private sendAgain(lane: Lane): void {
-    this.ready.push({ lane, step: 'send' });
-    this.wake();
-  }
-
-  private sendAgainLater(lane: Lane): void {
+  private sendLater(lane: Lane): void {
     this.clock.wait(NOT_NOW_MS, this.stopping).then(
-      () => this.sendAgain(lane),
+      () => this.goOn(lane, { kind: 'send' }),
       () => undefined, // the gateway stops
     );
   }
