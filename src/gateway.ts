@@ -20,6 +20,7 @@ import { TraitsOfRemote } from './remote/traits.js';
 import { systemClock } from './replication/clock.js';
 import type { CallFunction } from './replication/replay/conflict-function.js';
 import { Replication } from './replication/replication.js';
+import { damagedTable } from './replication/store-tools/damaged-table.js';
 import { Channels } from './router/channels.js';
 import { offerConfiguration } from './router/configuration.js';
 import { offerEngineEvents } from './router/engine-events.js';
@@ -77,12 +78,14 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
   let stopAll = async () => {};
   return {
     start: async () => {
-      const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }));
+      const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }), (store) =>
+        damagedTable(store, config.dataDir),
+      );
       await folder.start(); // first, because every other part is told who we are
       const { services, listener, admin } = await assemble(config, context, folder).catch(
         async (error: unknown) => {
           await folder.stop();
-          throw error;
+          throw folder.explain(error);
         },
       );
       stopAll = await startAll([folder, ...services]);
@@ -172,6 +175,7 @@ async function createRemote(
     gatewayId: identity.id,
     address: maskAddress(remoteUrl),
     database: folder.database,
+    mark: folder.mark,
     folder: config.dataDir,
     link,
     breaker,

@@ -1,5 +1,6 @@
 import { GatewayError } from '../errors.js';
 import type { Conflict, Operator, QuarantinedInput, QuarantinedWrite } from '../replication/operator.js';
+import type { LostWrite } from '../replication/retain/lost-writes.js';
 import { type Answer, json } from './answer.js';
 import { receiptOf } from './gateway-functions.js';
 import type { Metrics } from './metrics.js';
@@ -30,6 +31,11 @@ export interface InputsPage extends Page {
 
 export interface ConflictsPage extends Page {
   conflicts: Conflict[];
+}
+
+/** What the remote had confirmed and lost. */
+export interface LostPage extends Page {
+  lost: LostWrite[];
 }
 
 /** A page with values ends when it holds this much, or more with its last one. */
@@ -65,6 +71,8 @@ export async function answerRoute(route: Route, { status, metrics, operator }: A
       return json(200, { dropped: await drop(present(operator), route.seq) });
     case 'conflicts':
       return json(200, await conflictsPage(operator, route));
+    case 'lost':
+      return json(200, await lostPage(operator, route));
     case 'conflict':
       return json(200, present(operator).showConflict(route.number));
     case 'receipt':
@@ -107,6 +115,12 @@ async function conflictsPage(
   const conflicts = (await operator?.listConflicts(after, limit)) ?? [];
   const last = conflicts.at(-1);
   return { conflicts, ...(last && conflicts.length === limit && { next: last.number }) };
+}
+
+async function lostPage(operator: Operator | undefined, { after, limit }: Wanted): Promise<LostPage> {
+  const lost = (await operator?.listLost(after, limit)) ?? [];
+  const last = lost.at(-1);
+  return { lost, ...(last && lost.length === limit && { next: last.number }) };
 }
 
 /** Tells afterwards what it was, without its value. */

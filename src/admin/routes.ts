@@ -14,6 +14,7 @@ export type Route =
   | { kind: 'retry'; seq: number }
   | { kind: 'drop'; seq: number }
   | { kind: 'conflicts'; after: number; limit: number }
+  | { kind: 'lost'; after: number; limit: number }
   | { kind: 'conflict'; number: number }
   | { kind: 'receipt'; receipt: string; waitMs: number }
   | { kind: 'drain' };
@@ -41,6 +42,7 @@ const rows: readonly RouteRow[] = [
   guarded('POST', '/api/quarantine/<seq>/retry', (part) => ({ kind: 'retry', seq: seqIn(part) })),
   guarded('POST', '/api/quarantine/<seq>/drop', (part) => ({ kind: 'drop', seq: seqIn(part) })),
   guarded('GET', '/api/export/quarantine', (_, query) => ({ kind: 'inputs', ...page(query) })),
+  open('/api/lost', (_, query) => ({ kind: 'lost', ...page(query) })),
   open('/api/conflicts', (_, query) => ({ kind: 'conflicts', ...page(query) })),
   guarded('GET', '/api/conflicts/<number>', (part) => ({ kind: 'conflict', number: seqIn(part) })),
   open('/api/receipts/<id>', (part, query) => ({

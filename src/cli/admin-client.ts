@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { type Command, Option } from 'commander';
 import { findAddress, urlOf } from '../admin/address-file.js';
-import type { ConflictsPage, InputsPage, QuarantinePage } from '../admin/api.js';
+import type { ConflictsPage, InputsPage, LostPage, QuarantinePage } from '../admin/api.js';
 import type { GatewayStatus } from '../admin/status.js';
 import { tokenFile } from '../admin/token.js';
 import { loadConfig } from '../config/load.js';
@@ -12,6 +12,7 @@ import type {
   QuarantinedInput,
   QuarantinedWrite,
 } from '../replication/operator.js';
+import type { LostWrite } from '../replication/retain/lost-writes.js';
 import { exchange } from './exchange.js';
 import { NobodyThere } from './exit.js';
 import { whole } from './numbers.js';
@@ -113,6 +114,15 @@ export class AdminClient {
 
   async conflict(number: number): Promise<ConflictWithValues> {
     return this.ask('GET', `/api/conflicts/${number}`, await this.token());
+  }
+
+  /** All lost writes that are kept, page by page. */
+  async *lost(): AsyncIterable<LostWrite> {
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: LostPage = await this.ask('GET', `/api/lost?after=${after}&limit=1000`);
+      yield* page.lost;
+      after = page.next;
+    }
   }
 
   async drain(): Promise<void> {

@@ -1,6 +1,7 @@
 import { Argument, type Command } from 'commander';
 import { addWhereabouts, type Whereabouts } from './admin-client.js';
 import { listConflicts, showConflict } from './commands/conflicts.js';
+import { listLost } from './commands/lost.js';
 import { dropQuarantined, listQuarantine, retryQuarantined, showQuarantined } from './commands/quarantine.js';
 import { type EditSettings, editQuarantined } from './commands/quarantine-edit.js';
 import { type ExportSettings, exportQuarantine } from './commands/quarantine-export.js';
@@ -49,6 +50,14 @@ export function addConflicts(program: Command, terminal: Terminal): void {
     .addArgument(numberArgument('<number>'))
     .option('--json', 'as JSON, for programs')
     .action((number: number, where: Whereabouts) => showConflict(number, where, terminal));
+}
+
+export function addLost(program: Command, terminal: Terminal): void {
+  const lost = program.command('lost').description('writes that the remote had confirmed and lost');
+  addWhereabouts(lost.command('list'))
+    .description('list those that are kept, without their values')
+    .option('--json', 'as JSON, for programs')
+    .action((where: Whereabouts) => listLost(where, terminal));
 }
 
 function numberArgument(name: string): Argument {

@@ -7,7 +7,7 @@ import { status } from './commands/status.js';
 import { validate } from './commands/validate.js';
 import { EXIT, exitCodeOf, explain } from './exit.js';
 import { whole } from './numbers.js';
-import { addConflicts, addQuarantine } from './operator-commands.js';
+import { addConflicts, addLost, addQuarantine } from './operator-commands.js';
 import { addSettings, type Settings } from './settings.js';
 import { addStore } from './store-commands.js';
 import type { Terminal } from './terminal.js';
@@ -21,6 +21,7 @@ Examples:
   iii-state-gateway validate config/bridge.yaml            every mistake of a file, one line each
   iii-state-gateway print-config --port 49135              what start would run with
   iii-state-gateway status --data-dir ./data               how the gateway on that folder is
+  iii-state-gateway store verify --data-dir ./data         what a stopped gateway's folder holds, and what is damaged
   iii-state-gateway drain --timeout 60                     send what waits, until all is settled
 
 Variables:
@@ -76,6 +77,7 @@ function createProgram(terminal: Terminal, end: (code: number) => void): Command
     .action((where: Whereabouts) => status(where, terminal));
   addQuarantine(program, terminal);
   addConflicts(program, terminal);
+  addLost(program, terminal);
   addWhereabouts(program.command('drain'))
     .description('send what waits for the remote at once, and wait until all of it is settled')
     .addOption(new Option('--timeout <seconds>', 'how long to wait at most').argParser(whole(0)))

@@ -18,11 +18,6 @@ export const refusedYet = new Map<string, string>([
     'iii-state-gateway.scopes[].offline_events',
     'can only be `at-accept`; events that wait for the remote come in a later version',
   ],
-  [
-    'iii-state-gateway.scopes[].retain',
-    'can only be `off`; bringing back what the remote has lost comes in a later version',
-  ],
-  ['iii-state-gateway.scopes[].retain_ms', 'bringing back what the remote has lost comes in a later version'],
 ]);
 
 /** Options that an engine knows in a block of its own, and that have no meaning here. */

@@ -192,7 +192,7 @@ const scope = group({
   retain: oneOf('off', 'report', 'restore')
     .default('off')
     .describe('What is done about values that the remote has lost'),
-  retain_ms: whole(1).optional().describe('How long it is watched for'),
+  retain_ms: whole(1).default(60_000).describe('How long they are watched for'),
 })
   .refine((written) => written.conflict !== 'function' || written.conflict_function_id !== undefined, {
     path: ['conflict_function_id'],

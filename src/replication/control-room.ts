@@ -29,6 +29,8 @@ import type { Barrier } from './replay/barrier.js';
 import type { Endings } from './replay/endings.js';
 import type { Replay } from './replay/replay.js';
 import type { Sender } from './replay/sender.js';
+import type { LostWrite } from './retain/lost-writes.js';
+import type { Retention } from './retain/retention.js';
 import type { Acceptance } from './writes/acceptance.js';
 import type { Writer } from './writes/writer.js';
 
@@ -52,6 +54,7 @@ export interface Controls {
   whereabouts: Whereabouts;
   conflicts: Conflicts;
   limits: LogLimits;
+  retention: Retention;
   /** Of one call. */
   maxInputBytes: number;
   mirror: () => ReplicationStatus['mirror'];
@@ -134,6 +137,10 @@ export class ControlRoom implements Operator {
 
   dropQuarantined(seq: number): Promise<void> {
     return this.decisions.drop(seq);
+  }
+
+  listLost(after = 0, limit = 1000): Promise<LostWrite[]> {
+    return this.parts.retention.list(after, limit);
   }
 
   listConflicts(after = 0, limit = 1000): Promise<Conflict[]> {

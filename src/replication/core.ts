@@ -4,6 +4,7 @@ import type { Payload } from '../protocol/payload.js';
 import type { RemoteCall } from '../remote/calls.js';
 import type { Database } from '../storage/database.js';
 import type { Clock } from './clock.js';
+import { Census } from './log/census.js';
 import { Conflicts } from './log/conflicts.js';
 import { Lanes } from './log/lanes.js';
 import type { LogLimits } from './log/limits.js';
@@ -13,7 +14,7 @@ import { Receipts } from './log/receipts.js';
 import { Repeats } from './log/repeats.js';
 import { Scanner } from './log/scanner.js';
 import { Whereabouts } from './log/whereabouts.js';
-import { WriteAheadLog } from './log/write-ahead-log.js';
+import { type LogMark, WriteAheadLog } from './log/write-ahead-log.js';
 import type { Freshness } from './mirror/freshness.js';
 import { Mirror } from './mirror/mirror.js';
 import { Witness } from './mirror/witness.js';
@@ -30,6 +31,7 @@ import { Pace } from './replay/pace.js';
 import { Replay } from './replay/replay.js';
 import { Sender } from './replay/sender.js';
 import { Settling } from './replay/settling.js';
+import { Retention } from './retain/retention.js';
 import type { ScopeRules } from './scope-rules.js';
 import type { Passed } from './write.js';
 import { Acceptance } from './writes/acceptance.js';
@@ -50,10 +52,12 @@ export interface CoreRemote extends FenceLink {
 
 /** Everything that touches the world, handed in: a simulation owns time, link, disk and remote. */
 export interface CoreGround {
-  config: Pick<Config, 'patienceMs' | 'settleDelayMs' | 'drain' | 'limits' | 'remote'>;
+  config: Pick<Config, 'patienceMs' | 'settleDelayMs' | 'drain' | 'limits' | 'remote' | 'audit'>;
   rules: ScopeRules;
   gatewayId: string;
   database: Database;
+  /** Tells from outside the database how far the log had come; a simulation has none. */
+  mark?: LogMark;
   /** Free bytes of the disk. */
   space: { readonly free: number };
   caller: RemoteCaller;
@@ -82,7 +86,8 @@ const MOST_BESIDE = 1024;
 export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   const { config, rules, gatewayId, database, space, caller, remote, stamp, freshness, clock, logger } =
     ground;
-  const log = new WriteAheadLog(database, logger);
+  const log = new WriteAheadLog(database, logger, ground.mark);
+  const census = new Census(database, log.book, log.damage); // before anything is written
   await log.findFirstHeld();
   const ruleOf = (scope: string) => rules.for(scope);
   const lanes = new Lanes(log, (scope) => ruleOf(scope).order === 'scope');
@@ -107,6 +112,31 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     traceparent: call.traceparent,
     baggage: call.baggage,
   });
+  const retention = new Retention(
+    {
+      database,
+      commits: log,
+      caller,
+      patienceMs: config.patienceMs,
+      ratePerS: config.audit.ratePerS,
+      longestMs: rules.longestRetainMs,
+      ruleOf,
+      isBusy: (scope, key) => lanes.isBusy(scope, key),
+      nullIsAbsent: () => remote.nullIsAbsent,
+      callOf,
+      epoch: () => witness.epoch,
+      opened: (signal) => remote.opened(signal),
+      write: (write) => writer.answer(write),
+      learn: ({ scope, key }, found) => {
+        witness.forget(scope, key);
+        witness.learn(scope, key, found);
+      },
+      clock,
+      logger,
+    },
+    stopping,
+  );
+  await retention.load();
   const receipts = new Receipts(database, gatewayId);
   await receipts.load();
   log.writeAlong(() => receipts.closing());
@@ -125,17 +155,18 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     conflicts,
     repeats,
     awaited,
+    retention,
     (scope) => ruleOf(scope).onRefusal === 'hold',
     clock.now,
     logger,
   );
   const barrier = new Barrier(database, log, endings);
   const limits = logLimits(config.limits);
-  const room = new Overflow(log, lanes, {
+  const room = new Overflow(log, {
     mostEntries: limits.entries,
     isOver: () => acceptance.isOver,
     isDroppable: (scope) => ruleOf(scope).overflow === 'drop-oldest',
-    giveUp: (lane, entry) => endings.overflow(lane, entry),
+    giveUp: (entry) => replay.endUnsent(entry, (lane) => endings.overflow(lane, entry)),
   });
   const acceptance: Acceptance = new Acceptance(log, lanes, space, room, {
     receiptOf,
@@ -189,7 +220,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   const replay: Replay = new Replay(
     log,
     lanes,
-    new Scanner(database, log.book.acknowledged, log.damage),
+    new Scanner(database, log.book.acknowledged, log.damage, () => log.endedOutOfTurn),
     endings,
     settling,
     sender,
@@ -207,9 +238,15 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     stopping,
     logger,
   );
-  const expiry = new Expiry(log, lanes, endings, ruleOf, rules.shortestExpiryMs, clock.now);
+  const expiry = new Expiry(
+    log,
+    (entry) => replay.endUnsent(entry, (lane) => endings.expire(lane, entry)),
+    ruleOf,
+    rules.shortestExpiryMs,
+    clock.now,
+  );
   let framesWithReceipt = 0;
-  const writer = new Writer(
+  const writer: Writer = new Writer(
     lanes,
     acceptance,
     replay,
@@ -217,6 +254,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     fence,
     caller,
     witness,
+    retention,
     {
       patienceMs,
       laneEntries: limits.laneEntries,
@@ -252,6 +290,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   });
   return {
     log,
+    census,
     lanes,
     mirror,
     freshness,
@@ -266,6 +305,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     limits,
     acceptance,
     replay,
+    retention,
     sender,
     writer,
     named,

@@ -1,4 +1,5 @@
 /** What people and programs may ask of the replication while it runs (gateway-api sections 3, 5, 6). Times are RFC 3339. */
+import type { LostWrite } from './retain/lost-writes.js';
 
 /** Why a write is in quarantine. */
 export type QuarantineReason = 'refused' | 'unknown' | 'parked' | 'overflow';
@@ -163,6 +164,8 @@ export interface Operator {
   editQuarantined(seq: number, input: string): Promise<{ receipt: string }>;
   dropQuarantined(seq: number): Promise<void>;
   /** By number, those after `after`. */
+  listLost(after?: number, limit?: number): Promise<LostWrite[]>;
+  /** The same. */
   listConflicts(after?: number, limit?: number): Promise<Conflict[]>;
   showConflict(number: number): ConflictWithValues;
   /** Tries at once whatever waits for a timer. */

@@ -14,9 +14,9 @@ import type { Clock } from './clock.js';
 import { ControlRoom } from './control-room.js';
 import { buildCore, type Core } from './core.js';
 import { FreeSpace } from './log/free-space.js';
+import type { LogMark } from './log/write-ahead-log.js';
 import { FollowedScopes } from './mirror/followed-scopes.js';
 import { Freshness } from './mirror/freshness.js';
-import type { Witness } from './mirror/witness.js';
 import type { Operator } from './operator.js';
 import { RemoteSide } from './remote-side.js';
 import type { CallFunction } from './replay/conflict-function.js';
@@ -28,6 +28,8 @@ export interface ReplicationGround {
   /** The remote's address, without secrets. */
   address: string;
   database: Database;
+  /** Tells from outside the database how far the log had come. */
+  mark: LogMark;
   /** Its folder, on the disk that may fill. */
   folder: string;
   link: RemoteLink;
@@ -91,11 +93,12 @@ export class Replication implements Service {
       stopping.signal,
     );
     breaker.on('available', () => core.replay.wake());
-    followRemote(ground, core.witness, clock);
+    followRemote(ground, core, clock);
     return new Replication(core, remote, space, ground, stopping);
   }
 
   async start(): Promise<void> {
+    void this.core.census.take();
     await this.lookAround();
     this.tick ??= setInterval(() => void this.lookAround(), TICK_MS).unref();
   }
@@ -137,9 +140,10 @@ export class Replication implements Service {
 
   /** The replay is woken by whatever changes; this is for what nobody told. */
   private async lookAround(): Promise<void> {
-    const { acceptance, expiry, log, replay } = this.core;
+    const { acceptance, expiry, log, replay, retention } = this.core;
     await this.space.look();
     await expiry.look().catch(() => undefined); // the disk failed, and said so
+    await retention.look().catch(() => undefined);
     acceptance.oldestAt = await log.oldestAcceptedAt().catch(() => undefined);
     replay.wake();
   }
@@ -155,6 +159,7 @@ function operatorOf(core: Core, remote: RemoteSide, ground: ReplicationGround): 
     remote,
     address,
     maxInputBytes: config.limits.frameBytes,
+    ...(core.retention.isOn && { retain: () => core.retention.status }),
     mirror: () => ({
       bytes: mirror.bytes,
       limit_bytes: config.limits.mirrorBytes,
@@ -174,14 +179,16 @@ function notToBeNamed(): GatewayError {
 }
 
 /** What is known is of one connection's time; what is fresh, of one subscription's. */
-function followRemote({ link, feed }: ReplicationGround, witness: Witness, { now }: Clock): void {
+function followRemote({ link, feed }: ReplicationGround, { witness, retention }: Core, { now }: Clock): void {
   const { freshness } = witness;
   link.on('open', ({ id }) => {
     witness.epoch = id;
+    retention.connected(id);
   });
   link.on('status', ({ state }) => {
     if (state === 'open' || witness.epoch === undefined) return;
     witness.epoch = undefined;
+    retention.disconnected();
     freshness.lost(now());
   });
   feed.on('change', (change) => witness.told(change));

@@ -25,6 +25,14 @@ export class ScopeRules {
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
+  /** The longest time for which confirmed writes of any scope are kept; undefined: none are. */
+  get longestRetainMs(): number | undefined {
+    const times = this.rules.flatMap(({ rule: { retain, retainMs } }) =>
+      retain === 'off' ? [] : [retainMs],
+    );
+    return times.length > 0 ? Math.max(...times) : undefined;
+  }
+
   for(scope: string): ScopeRule {
     if (this.rules.length === 0) return this.defaults;
     return this.found.get(scope) ?? this.find(scope);

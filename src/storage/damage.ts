@@ -7,12 +7,27 @@ const MOST_REMEMBERED = 10_000;
 /** Counts the damaged records that were met, and logs each of them once. */
 export class DamageReport {
   private readonly met = new Set<string>();
+  private readonly waiting = new Set<string>();
+  private contradicting = 0;
 
   constructor(private readonly logger: Logger) {}
 
-  /** Different damaged records met since the start. */
+  /** Different damaged records met since the start, and those known to be missing or too many. */
   get count(): number {
-    return this.met.size;
+    return this.met.size + Math.max(this.contradicting, this.waiting.size);
+  }
+
+  /** Records that are there or not, against what is written of them. */
+  contradiction(records: number, sentence: string): void {
+    this.contradicting += records;
+    this.logger.error({ records }, sentence);
+  }
+
+  /** Names what waits for a missing record; those are counted once, however they are found. */
+  waits(key: string, what: string): void {
+    if (this.waiting.has(key) || this.waiting.size >= MOST_REMEMBERED) return;
+    this.waiting.add(key);
+    this.logger.error({ waits: what }, 'Writes wait for one that is missing from the storage.');
   }
 
   /**

@@ -4,13 +4,14 @@ import { GatewayError, messageOf } from '../errors.js';
 
 /**
  * Makes the folder of a store if it is not there, and refuses one that holds something else.
+ * @param advice what to do about one that is damaged
  * @throws GatewayError `GATEWAY_STORAGE` with a sentence that names the folder and says what to do.
  */
-export async function prepareFolder(folder: string): Promise<void> {
+export async function prepareFolder(folder: string, advice: string): Promise<void> {
   try {
     await makeDurably(folder);
     refuseEngineFiles(folder, await readdir(folder));
-    await refuseHeadlessStore(folder);
+    await refuseHeadlessStore(folder, advice);
   } catch (cause) {
     if (cause instanceof GatewayError) throw cause;
     const message = `The storage folder ${folder} cannot be used (${messageOf(cause)}). Check its rights, or choose another.`;
@@ -45,13 +46,33 @@ function refuseEngineFiles(folder: string, files: readonly string[]): void {
 }
 
 /** LevelDB begins an empty store where `CURRENT` is missing, whatever data lies beside it. */
-async function refuseHeadlessStore(folder: string): Promise<void> {
+async function refuseHeadlessStore(folder: string, advice: string): Promise<void> {
   if ((await readdir(folder)).includes('CURRENT') || !(await holdsData(folder))) return;
   throw new GatewayError(
     'GATEWAY_STORAGE',
-    `The storage folder ${folder} holds data, but its file CURRENT is missing. ` +
-      'Bring the whole folder back from a copy, or choose an empty folder to begin anew.',
+    `The storage folder ${folder} holds data, but its file CURRENT is missing. ${advice}`,
   );
+}
+
+/** Whether a store, or what is left of one, lies in a folder. */
+export async function holdsStore(folder: string): Promise<boolean> {
+  const files = await readdir(folder).catch((error: NodeJS.ErrnoException): string[] => {
+    if (error.code === 'ENOENT') return [];
+    throw error;
+  });
+  return files.includes('CURRENT') || (files.length > 0 && (await holdsData(folder)));
+}
+
+export async function bytesOfTables(folder: string): Promise<number> {
+  const tables = (await readdir(folder)).filter(isTable);
+  const sizes = await Promise.all(tables.map(async (table) => (await stat(join(folder, table))).size));
+  return sizes.reduce((sum, size) => sum + size, 0);
+}
+
+/** Tells a file from any other one as long as somebody has it open. */
+export async function fileNumber(path: string): Promise<string> {
+  const { dev, ino } = await stat(path, { bigint: true });
+  return `${dev}:${ino}`;
 }
 
 async function holdsData(folder: string): Promise<boolean> {
@@ -71,7 +92,7 @@ async function makeDurably(folder: string): Promise<void> {
   }
 }
 
-async function syncFolder(folder: string): Promise<void> {
+export async function syncFolder(folder: string): Promise<void> {
   if (process.platform === 'win32') return; // folders cannot be opened there
   const handle = await open(folder, 'r');
   await handle.sync().finally(() => handle.close());

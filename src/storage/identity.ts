@@ -10,33 +10,65 @@ export interface RemoteSession {
   reattachToken?: string;
 }
 
-interface Kept {
+/** What a store says of its gateway. */
+export interface KeptIdentity {
   id: string;
+  /** Who it was before it was taken over as a copy, the last one first: receipts bear these ids. */
+  formerIds?: readonly string[];
+  /** The name of this very store, which its mark knows too (`high-water-mark.ts`); older stores have none. */
+  incarnation?: string;
   session?: RemoteSession;
 }
 
-const KEY = 'meta/identity';
+export const IDENTITY_KEY = 'meta/identity';
+
+/** Undefined: it is damaged. */
+export function decodeIdentity(body: Buffer): KeptIdentity | undefined {
+  const kept = JSON.parse(body.toString()) as KeptIdentity;
+  return isUuid(kept.id) ? kept : undefined;
+}
+
+export function encodeIdentity(kept: KeptIdentity): Buffer {
+  return Buffer.from(JSON.stringify(kept));
+}
+
+/** Who a copy is once it is taken over; the place at the remote stays with the original. */
+export function adopted({ id, formerIds = [] }: KeptIdentity, newId: string): KeptIdentity {
+  return { id: newId, formerIds: [id, ...formerIds] };
+}
+
+/**
+ * The identity kept in a store; undefined: it holds nothing yet.
+ * @throws GatewayError `GATEWAY_STORAGE` when it is damaged or lost: a new one would make a stranger of us at the remote.
+ */
+export async function readIdentity(database: Database, advice: string): Promise<KeptIdentity | undefined> {
+  const record = database.read(IDENTITY_KEY);
+  const [, second] = record ? [] : await database.level.keys({ limit: 2 }).all();
+  if (!record && second === undefined) return undefined; // beside its format
+  const body = record && openRecord(IDENTITY_KEY, record);
+  const kept = body && decodeIdentity(body);
+  if (kept) return kept;
+  const what = record ? 'damaged' : 'missing';
+  throw new GatewayError(
+    'GATEWAY_STORAGE',
+    `The identity in the storage folder ${database.folder} is ${what}, and with another one this gateway would be taken for somebody else. ${advice}`,
+  );
+}
 
 /** Who this gateway is, the same from the first start on, and its last place at the remote engine. */
 export class Identity {
-  private constructor(
-    private kept: Kept,
+  constructor(
+    private kept: KeptIdentity,
     private readonly writes: GroupCommit,
   ) {}
 
-  /**
-   * The identity kept in a store; a store without one gets one.
-   * @throws GatewayError `GATEWAY_STORAGE` when it is damaged: a new one would make a stranger of us at the remote.
-   */
-  static async open(database: Database, writes: GroupCommit, randomUuid: () => string): Promise<Identity> {
-    const kept = read(database);
-    const identity = new Identity(kept ?? { id: randomUuid() }, writes);
-    if (!kept) await identity.write();
-    return identity;
-  }
-
   get id(): string {
     return this.kept.id;
+  }
+
+  /** Who it was before it was taken over as a copy. */
+  get formerIds(): readonly string[] {
+    return this.kept.formerIds ?? [];
   }
 
   recall(): RemoteSession | undefined {
@@ -49,19 +81,13 @@ export class Identity {
     this.write().catch(() => undefined); // the database has logged it
   }
 
-  private write(): Promise<void> {
-    return this.writes.commit([putRecord(KEY, Buffer.from(JSON.stringify(this.kept)))]);
+  /** Keeps the name of the store. */
+  nameStore(incarnation: string): Promise<void> {
+    this.kept = { ...this.kept, incarnation };
+    return this.write();
   }
-}
 
-function read(database: Database): Kept | undefined {
-  const record = database.read(KEY);
-  if (!record) return undefined;
-  const body = openRecord(KEY, record);
-  const kept = body && (JSON.parse(body.toString()) as Kept);
-  if (kept && isUuid(kept.id)) return kept;
-  throw new GatewayError(
-    'GATEWAY_STORAGE',
-    `The identity kept in ${database.folder} is damaged: bring the folder back from a copy, or start on an empty one if nobody may mistake this gateway for another`,
-  );
+  write(): Promise<void> {
+    return this.writes.commit([putRecord(IDENTITY_KEY, encodeIdentity(this.kept))]);
+  }
 }

@@ -117,7 +117,9 @@ describe('overflow: drop-oldest', () => {
     await outpost.goOnline();
     await outpost.settled();
     expect(outpost.remote.value(SCOPE, 'k0')).toBeUndefined();
-    expect(outpost.remote.value(SCOPE, 'k24')).toBe(24);
+    const written = outpost.remote.journal.filter(({ scope }) => scope === SCOPE);
+    expect(valuesIn(written)).toEqual(numbers(25).slice(-written.length));
+    expect(written.length).toBeGreaterThan(5);
   });
 
   it('refuses where nothing may go', async () => {

@@ -21,6 +21,10 @@ export interface Book {
   scopeLanes: number;
   /** Lanes that wait for an operator. */
   held: number;
+  /** Entries in them. */
+  heldWrites: number;
+  /** Groups that were written: the mark outside the store knows how many at least are on the disk. */
+  groups: number;
 }
 
 export function newBook(): Book {
@@ -36,5 +40,7 @@ export function newBook(): Book {
     conflictsWon: 0,
     scopeLanes: 0,
     held: 0,
+    heldWrites: 0,
+    groups: 0,
   };
 }

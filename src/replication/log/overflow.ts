@@ -1,4 +1,3 @@
-import type { Lane, Lanes } from './lanes.js';
 import type { Entry } from './layout.js';
 import type { WriteAheadLog } from './write-ahead-log.js';
 
@@ -12,8 +11,8 @@ export interface OverflowOptions {
   isOver: () => boolean;
   /** Whether the oldest writes of the scope may go. */
   isDroppable: (scope: string) => boolean;
-  /** Takes it out of the log, to where operators find it. */
-  giveUp: (lane: Lane, entry: Entry) => Promise<void>;
+  /** Takes it out of the log, to where operators find it; undefined: it has to stay. */
+  giveUp: (entry: Entry) => Promise<void> | undefined;
 }
 
 /** Makes room in a full log by giving up the oldest writes that were never sent, where the scope allows it. */
@@ -24,7 +23,6 @@ export class Overflow {
 
   constructor(
     private readonly log: WriteAheadLog,
-    private readonly lanes: Lanes,
     private readonly options: OverflowOptions,
   ) {}
 
@@ -53,22 +51,16 @@ export class Overflow {
         this.stuckAt = this.log.book.entries;
         return;
       }
-      after = last.seq;
-      await Promise.all(entries.map((entry) => this.drop(entry)));
+      const dropped = entries.flatMap((entry) => this.drop(entry) ?? []);
+      await Promise.all(dropped);
+      // What has come meanwhile is newer than what was passed over.
+      after = dropped.length > 0 ? this.log.book.acknowledged : last.seq;
     }
     this.stuckAt = Number.POSITIVE_INFINITY;
   }
 
-  /** One that may have been sent stays, and so do those behind it. */
   private drop(entry: Entry): Promise<void> | undefined {
-    if (!this.options.isOver() || !this.options.isDroppable(entry.write.scope)) return undefined;
-    const lane = this.lanes.openOf(entry);
-    const isHead = lane.record?.head === entry.seq && lane.turn === 'free' && lane.appending === 0;
-    const gone =
-      isHead && !lane.record?.fenceFirst && !this.log.mayHaveBeenSent(entry)
-        ? this.options.giveUp(lane, entry)
-        : undefined;
-    this.lanes.release(lane);
-    return gone;
+    const mayGo = this.options.isOver() && this.options.isDroppable(entry.write.scope);
+    return mayGo ? this.options.giveUp(entry) : undefined;
   }
 }

@@ -99,6 +99,8 @@ export class WriteAheadLog {
   private setAside: Promise<void> | undefined;
   private acknowledgedUpTo: () => number = () => 0;
   private closing: () => WriteOp[] = () => [];
+  /** Entries that have left otherwise than by their turn: what was read of the log before may show them still. */
+  endedOutOfTurn = 0;
   private firstHeld = Number.POSITIVE_INFINITY;
   /** The last group that the mark is told of once it is on the disk. */
   private markedGroup: number;
@@ -214,6 +216,7 @@ export class WriteAheadLog {
     const operations = [...together];
     let linked: number | undefined;
     if (replaces) {
+      this.endedOutOfTurn += 1;
       operations.push({ type: 'del', key: entryKey(replaces.seq) });
       this.book.entries -= 1;
       this.book.bytes -= replaces.bytes;
@@ -226,6 +229,7 @@ export class WriteAheadLog {
       withLast(replaces ? undefined : record, entry.seq, lane.turn === 'unclear'),
       operations,
     );
+    if (record && record.heldBy > 0) this.book.heldWrites += 1;
     if (lane.key === undefined) {
       operations.push(putRecord(lastOfKeyAt(lane.scope, entry.write.key), encodeSeq(entry.seq)));
     }
@@ -279,10 +283,11 @@ export class WriteAheadLog {
 
   /** Takes an entry, which is its lane's head, out of the log; the caller has counted where it went. */
   depart({ lane, entry, together, behind = {} }: Departure): Promise<void> {
-    const record = lane.record as LaneRecord;
+    const { record } = lane;
+    if (record?.head !== entry.seq) throw new TypeError(`entry ${entry.seq} is not the head of its lane`);
     const operations: WriteOp[] = [{ type: 'del', key: entryKey(entry.seq) }];
     if (entry.expected) operations.push({ type: 'del', key: sentKey(entry.seq) });
-    const next = record.count > 1 ? (this.nextIn(lane, entry.seq) ?? record.last) : undefined;
+    const next = record.count > 1 ? this.headAfter(lane, entry.seq, record) : undefined;
     if (next !== undefined) operations.push({ type: 'del', key: nextKey(entry.seq) });
     const left = withoutHead(record, next, behind);
     this.setLane(lane, left, operations);
@@ -300,9 +305,15 @@ export class WriteAheadLog {
     return lasts?.get(key)?.seq ?? this.read(lastOfKeyAt(scope, key), 'a key of a lane', decodeSeq);
   }
 
-  /** The entry that follows another one in its lane. */
+  /** The entry that follows another one in its lane; undefined also where the link is damaged. */
   nextIn(lane: Lane, seq: number): number | undefined {
-    return lane.links?.get(seq) ?? this.read(nextKey(seq), 'a link of the log', decodeSeq);
+    const linked = lane.links?.get(seq);
+    if (linked !== undefined) return linked;
+    const key = nextKey(seq);
+    const record = this.database.read(key);
+    const body = record && openRecord(key, record);
+    if (record && !body) this.damage.found(key, 'a link of the log');
+    return body && decodeSeq(body);
   }
 
   /** The fence has passed that the lane's head had to wait for. */
@@ -416,6 +427,11 @@ export class WriteAheadLog {
     return { entry, durable };
   }
 
+  /** Where a link is lost, nobody knows what follows: the lane stays at a number that is gone, and waits. */
+  private headAfter(lane: Lane, seq: number, { count, last }: LaneRecord): number {
+    return count === 2 ? last : (this.nextIn(lane, seq) ?? seq);
+  }
+
   /** What is on the disk need not be kept in memory. */
   private arrived(lane: Lane, linked: number | undefined): void {
     lane.appending -= 1;
@@ -438,6 +454,7 @@ export class WriteAheadLog {
   private hold(lane: Lane, record: LaneRecord, operations: WriteOp[]): void {
     const from = heldFrom(record);
     this.book.held += 1;
+    this.book.heldWrites += record.count;
     this.firstHeld = Math.min(this.firstHeld, from);
     const { scope, key } = lane;
     operations.push(putRecord(heldAt(from), Buffer.from(JSON.stringify({ scope, key }))));
@@ -445,6 +462,7 @@ export class WriteAheadLog {
 
   private unhold(record: LaneRecord, operations: WriteOp[]): void {
     this.book.held -= 1;
+    this.book.heldWrites -= record.count;
     operations.push({ type: 'del', key: heldAt(heldFrom(record)) });
   }
 

@@ -1,4 +1,6 @@
 /** What goes out with an attempt, and what its answer says. */
+
+import { withoutName } from '../../operations/repeats.js';
 import { isObject, type Json, member } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
 import type { Expected, SentNote } from '../log/layout.js';
@@ -15,9 +17,12 @@ import {
 } from '../write.js';
 import { canBeMarked } from './marker.js';
 
-/** What is passed on of a call beside its input. */
+/**
+ * What is passed on beside another input. Not the name that its caller gave it (`idempotency_key`): under that, the next
+ * gateway would take it for another call.
+ */
 export function passedOf({ payload, metadata, traceparent, baggage }: Passed): Passed {
-  return { payload, metadata, traceparent, baggage };
+  return { payload, metadata: metadata && withoutName(metadata), traceparent, baggage };
 }
 
 /** The input of `state::compare-and-set` for a set that is to replace one value only (observe section 7.2). */

@@ -11,6 +11,7 @@ import { rebased } from '../log/rebase.js';
 import type { Receipts } from '../log/receipts.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { ConflictOutcome, ConflictPolicy, QuarantineReason } from '../operator.js';
+import { type ConfirmedChange, heldBefore } from '../retain/confirmed.js';
 import { type Known, UNKNOWN, type View } from '../view.js';
 import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
 
@@ -20,6 +21,17 @@ export interface KnownValues {
   peek(scope: string, key: string): View;
   learnIn(batch: WriteOp[], scope: string, key: string, known: Known): void;
   forgetIn(batch: WriteOp[], scope: string, key: string): void;
+}
+
+/** Confirmed writes that are kept for a while, because the remote may forget them. */
+export interface RetainedWrites {
+  wants(scope: string): boolean;
+  confirmedIn(
+    batch: WriteOp[],
+    place: { scope: string; key: string },
+    change: ConfirmedChange,
+    receipt: string,
+  ): void;
 }
 
 /** How a write ends. */
@@ -78,6 +90,7 @@ export class Endings {
     private readonly conflicts: Conflicts,
     private readonly repeats: RepeatAnswers,
     private readonly awaited: AwaitedWrites,
+    private readonly retained: RetainedWrites,
     /** Whether the writes behind one that goes to quarantine wait for an operator. */
     private readonly holds: (scope: string) => boolean,
     readonly now: () => number,
@@ -191,6 +204,8 @@ export class Endings {
   private end({ lane, entry, ending, holds, error, together = [], behind, answer }: End): Promise<void> {
     const operations = [...together, ...this.finished(entry, answer, error)];
     this.receipts.settle(entry, ending, this.now(), error);
+    if (ending === 'committed' && holds && this.retained.wants(entry.write.scope))
+      this.retain(operations, entry, holds, answer);
     if (holds) this.note(operations, entry, holds);
     if (ending !== 'committed') operations.push(...this.rebased(lane, entry, holds));
     const departure = { lane, entry, together: operations, ...(behind && { behind }) };
@@ -205,6 +220,18 @@ export class Endings {
 
   private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[] {
     return repeatId === undefined ? [] : this.repeats.finish(repeatId, answer, error);
+  }
+
+  /** To be called before the value is noted, too. */
+  private retain(
+    batch: WriteOp[],
+    { seq, write }: Entry,
+    after: View,
+    answer: RemoteAnswer | undefined,
+  ): void {
+    const { functionId, scope, key } = write;
+    const before = heldBefore(functionId, answer, this.known.peek(scope, key));
+    this.retained.confirmedIn(batch, { scope, key }, { before, after }, this.receipts.nameOf(seq));
   }
 
   private note(batch: WriteOp[], { write: { scope, key } }: Entry, after: View): void {

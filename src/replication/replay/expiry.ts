@@ -1,8 +1,6 @@
-import type { Lanes } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { ScopeRule } from '../scope-rules.js';
-import type { Endings } from './endings.js';
 
 const ENTRIES_PER_LOOK = 1024;
 
@@ -16,8 +14,8 @@ export class Expiry {
 
   constructor(
     private readonly log: WriteAheadLog,
-    private readonly lanes: Lanes,
-    private readonly endings: Pick<Endings, 'expire'>,
+    /** Undefined: it has to stay, because it may have been sent, or is behind one that stays. */
+    private readonly giveUp: (entry: Entry) => Promise<void> | undefined,
     private readonly ruleOf: (scope: string) => Pick<ScopeRule, 'expireMs'>,
     /** The shortest time of any scope; undefined: nothing ever expires. */
     private readonly shortestMs: number | undefined,
@@ -42,16 +40,9 @@ export class Expiry {
     }
   }
 
-  /** One that may have been sent stays, and so do those behind it. */
   private expire(entry: Entry): Promise<void> | undefined {
     const { expireMs } = this.ruleOf(entry.write.scope);
-    if (expireMs === 0 || this.now() - entry.acceptedAt <= expireMs) return undefined;
-    const lane = this.lanes.openOf(entry);
-    const { record } = lane;
-    const isWaiting = record?.head === entry.seq && record.heldBy === 0 && lane.turn === 'free';
-    const mayGo = isWaiting && !record.fenceFirst && lane.appending === 0 && !this.log.mayHaveBeenSent(entry);
-    const gone = mayGo ? this.endings.expire(lane, entry) : undefined;
-    this.lanes.release(lane);
-    return gone;
+    const isOld = expireMs > 0 && this.now() - entry.acceptedAt > expireMs;
+    return isOld ? this.giveUp(entry) : undefined;
   }
 }

@@ -2,6 +2,7 @@ import { messageOf } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { LateAnswer } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
+import { noteMissingHead, noteMissingLane } from '../log/broken-lanes.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import type { Entry, LaneRecord } from '../log/layout.js';
 import type { Scanner } from '../log/scanner.js';
@@ -118,6 +119,26 @@ export class Replay {
     this.wake();
   }
 
+  /**
+   * Ends a lane's head that was never sent, whether or not the remote is there. Undefined: it may have been sent, or it is not
+   * the head (any more).
+   */
+  endUnsent(entry: Entry, end: (lane: Lane) => Promise<void>): Promise<void> | undefined {
+    const lane = this.lanes.openOf(entry);
+    const { record } = lane;
+    const isWaiting =
+      record?.head === entry.seq && record.heldBy === 0 && !record.fenceFirst && lane.turn === 'free';
+    if (!isWaiting || lane.appending > 0 || this.log.mayHaveBeenSent(entry) || !this.log.entry(entry.seq)) {
+      this.lanes.release(lane);
+      return undefined;
+    }
+    this.takeInHand(lane, entry); // until it is gone from the disk, nobody else may take it for a head
+    this.log.endedOutOfTurn += 1;
+    const ended = end(lane);
+    this.finish(lane, ended);
+    return ended;
+  }
+
   /** Takes a lane up that an operator has let go on. */
   resume(lane: Lane): void {
     if (lane.turn === 'free') this.proceedOrStick(lane);
@@ -183,7 +204,9 @@ export class Replay {
     const lane = this.lanes.openOf(entry);
     const { record } = lane;
     // One that is not its lane's head has its turn after those before it; one whose lane is gone is settled.
-    if (lane.turn !== 'free' || record?.head !== entry.seq || record.heldBy > 0) {
+    const isHead = lane.turn === 'free' && record?.head === entry.seq && record.heldBy === 0;
+    if (!isHead || (this.scanner.mayBeStale && !this.log.entry(entry.seq))) {
+      noteMissingLane(this.log, lane, entry);
       this.lanes.release(lane);
       return;
     }
@@ -352,6 +375,7 @@ export class Replay {
       this.takeInHand(lane, next);
       this.ready.push({ lane, step: 'approach' });
     } else {
+      noteMissingHead(this.log, lane);
       this.inHand.delete(lane);
       lane.turn = 'free';
       this.lanes.release(lane);

@@ -10,9 +10,12 @@ import { backlogFull } from '../log/limits.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
 import { outcomeOf } from '../replay/answers.js';
+import { foundInstead } from '../replay/attempts.js';
 import type { AwaitedWrites } from '../replay/awaited.js';
 import type { Fence, Unanswered } from '../replay/fence.js';
 import type { Replay } from '../replay/replay.js';
+import { confirmedBy } from '../retain/confirmed.js';
+import type { Retention } from '../retain/retention.js';
 import type { ScopeRule } from '../scope-rules.js';
 import { ABSENT, knownValue, UNKNOWN, type View } from '../view.js';
 import { classOf, newValueIn, oldValueIn, type Passed, type Write, type WriteInput } from '../write.js';
@@ -49,6 +52,7 @@ export class Writer {
     private readonly fence: Fence,
     private readonly caller: RemoteCaller,
     private readonly witness: Witness,
+    private readonly retention: Pick<Retention, 'wants' | 'confirmed'>,
     private readonly options: WriterOptions,
     private readonly clock: Clock,
   ) {}
@@ -187,6 +191,7 @@ export class Writer {
       ({ error, result }) => {
         this.witness.writeEnded(scope, key);
         this.witness.forget(scope, key); // the next read tells
+        if (!error && this.retention.wants(scope)) this.compared(call.input, result);
         this.passOn(lane);
         if (error) throw GatewayError.fromBody(error);
         return result ? { result } : {};
@@ -202,6 +207,14 @@ export class Writer {
         throw outcomeUnknown(functionId, 'somebody else may have changed the value since', error);
       },
     );
+  }
+
+  private compared(
+    { scope, key, expected, value }: CompareAndSet['input'],
+    result: Payload | undefined,
+  ): void {
+    if (foundInstead(result)) return;
+    this.retention.confirmed({ scope, key }, { before: knownValue(expected), after: knownValue(value) });
   }
 
   private async accept(lane: Lane, write: Write): Promise<StateAnswer> {
@@ -384,6 +397,7 @@ export class Writer {
     const outcome = outcomeOf(input.functionId, answer);
     if (outcome.kind === 'unclear') this.witness.forget(scope, key);
     if (outcome.kind !== 'applied') return;
+    if (this.retention.wants(scope)) this.retention.confirmed(input, confirmedBy(input, outcome.result));
     const after = afterIn(input, outcome.result);
     if (after.kind === 'unknown') {
       this.witness.forget(scope, key);

@@ -11,6 +11,7 @@ import type {
   Receipt,
   ReplicationStatus,
 } from '../../../src/replication/operator.js';
+import type { LostWrite } from '../../../src/replication/retain/lost-writes.js';
 
 const AT = '2026-01-02T03:04:05.678Z';
 
@@ -32,6 +33,7 @@ export class MemoryOperator implements Operator {
   /** What `drain` does. */
   onDrain = () => {};
   readonly conflicts: ConflictWithValues[] = [];
+  readonly lost: LostWrite[] = [];
   private readonly writes = new Map<number, Write>();
   private readonly waiting: { seq: number; resolve: () => void }[] = [];
   private next = 1;
@@ -188,6 +190,10 @@ export class MemoryOperator implements Operator {
 
   inputOf(seq: number): string {
     return this.write(seq).input;
+  }
+
+  async listLost(after = 0, limit = 1000): Promise<LostWrite[]> {
+    return this.lost.filter(({ number }) => number > after).slice(0, limit);
   }
 
   async listConflicts(after = 0, limit = 1000): Promise<Conflict[]> {

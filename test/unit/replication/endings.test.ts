@@ -42,6 +42,7 @@ beforeEach(async () => {
     ),
     new Repeats(database),
     new AwaitedWrites({ schedule: () => () => {} }),
+    { wants: () => false, confirmedIn: () => {} },
     () => false,
     () => 5000,
     silentLogger(),
