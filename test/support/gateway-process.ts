@@ -20,12 +20,16 @@ export interface GatewayProcess extends RunningGateway {
   signal(signal: NodeJS.Signals): Promise<number | null>;
 }
 
-/** A gateway with a configuration file, in a process of its own. */
-export async function startGatewayProcess(options: GatewayOptions = {}): Promise<GatewayProcess> {
+/** A gateway with a configuration file, in a process of its own; `signal` kills it, even while it starts. */
+export async function startGatewayProcess({
+  signal,
+  ...options
+}: GatewayOptions & { signal?: AbortSignal } = {}): Promise<GatewayProcess> {
   const folder = await tempDir();
   const config = await writeConfig(folder.path, options);
   try {
-    const gateway = await startCommand(['--config', config], { cwd: folder.path });
+    const more = signal ? { signal } : {};
+    const gateway = await startCommand(['--config', config], { cwd: folder.path, ...more });
     return { ...gateway, stop: () => gateway.stop().finally(() => folder.remove()) };
   } catch (error) {
     await folder.remove();
@@ -36,7 +40,7 @@ export async function startGatewayProcess(options: GatewayOptions = {}): Promise
 /** `iii-state-gateway start` as people type it, from the built command; resolves when it is ready. */
 export async function startCommand(
   flags: string[],
-  { cwd, env = {} }: { cwd: string; env?: Record<string, string> },
+  { cwd, env = {}, signal }: { cwd: string; env?: Record<string, string>; signal?: AbortSignal },
 ): Promise<GatewayProcess> {
   if (!existsSync(COMMAND)) throw new Error(`${COMMAND} is not there; run "npm run build" first`);
   const child = spawn(process.execPath, [COMMAND, 'start', ...OWN_ADMIN_PORT, ...flags], {
@@ -45,6 +49,7 @@ export async function startCommand(
     env: { PATH: process.env['PATH'], ...env },
   });
   const log = collect(child.stderr);
+  signal?.addEventListener('abort', () => child.kill('SIGKILL'));
   try {
     const startLine = await firstLine(child, log);
     const url = /ws:\/\/\S+:\d+/.exec(startLine)?.[0] ?? '';

@@ -10,6 +10,8 @@ export interface ReceivedCall {
   at: number;
   /** What the gateway called it in its metadata, if it did. */
   receipt: string | undefined;
+  /** What its caller called it, as `label` in its metadata, if it did. */
+  label: string | undefined;
 }
 
 /** The calls that are meant; without `functionId` all State calls. */

@@ -21,6 +21,8 @@ export interface JournalEntry {
   connection: string;
   /** What the gateway called it in its metadata, if it did. */
   receipt?: string;
+  /** What its caller called it in its metadata, if it did. */
+  label?: string;
   /** The engine forgot it in a restart. */
   lost: boolean;
 }
@@ -31,7 +33,7 @@ export interface Executed {
 }
 
 /** Where a call came from. */
-export type Origin = Pick<JournalEntry, 'connection' | 'receipt'>;
+export type Origin = Pick<JournalEntry, 'connection' | 'receipt' | 'label'>;
 
 /** The State of a remote engine in a test: it keeps values for real, as `kv` does, and a journal of all writes. */
 export class RemoteState {

@@ -317,12 +317,13 @@ export class UnreliableRemote extends FrameLog {
 
   /** Runs a function of the engine; its events and its answer are still to be sent. */
   private run(call: ReceivedCall, frame: JsonObject): Execution {
-    const { functionId, connection, receipt } = call;
+    const { functionId, connection, receipt, label } = call;
     const data = frame['data'] ?? null;
     if (!STATE_FUNCTIONS.includes(functionId)) return unchanged(this.engineAnswer(call, data));
     try {
       const { input } = decodeInput(functionId as StateFunctionId, Payload.of(data));
-      return this.execute(input, { connection, ...(receipt !== undefined && { receipt }) });
+      const names = { ...(receipt !== undefined && { receipt }), ...(label !== undefined && { label }) };
+      return this.execute(input, { connection, ...names });
     } catch (error) {
       return unchanged({ error: toErrorBody(error) });
     }
@@ -448,14 +449,16 @@ function unchanged(answer: Answer): Execution {
 function callIn(frame: JsonObject, connection: string): ReceivedCall {
   const data = isObject(frame['data']) ? frame['data'] : {};
   const textOf = (value: Json | undefined) => (typeof value === 'string' ? value : undefined);
-  const metadata = isObject(frame['metadata']) ? frame['metadata']['iii_state_gateway'] : undefined;
+  const metadata = isObject(frame['metadata']) ? frame['metadata'] : {};
+  const { iii_state_gateway: ours, label } = metadata;
   return {
     functionId: String(frame['function_id']),
     scope: textOf(data['scope']),
     key: textOf(data['key']),
     connection,
     at: performance.now(),
-    receipt: isObject(metadata) ? textOf(metadata['receipt']) : undefined,
+    receipt: isObject(ours) ? textOf(ours['receipt']) : undefined,
+    label: textOf(label),
   };
 }
 

@@ -1,0 +1,146 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { BarrierResult, Receipt } from '../../src/replication/operator.js';
+import { SeededRandom } from '../support/seeded-random.js';
+import { tempDir } from '../support/temp-dir.js';
+import type { ToldWrite } from '../support/told-writes.js';
+import { UnreliableRemote } from '../support/unreliable-remote.js';
+import { violationsIn } from '../support/verdict.js';
+import { Disturbances, type Kills } from './disturbances.js';
+import { Ledger } from './ledger.js';
+import { rulesOf, type ScopeCase } from './rules.js';
+import { BOUND_MS, Site } from './site.js';
+import { within } from './within.js';
+import { anyKey, startWriters } from './writers.js';
+
+/** What a round came to; it is over only if all promises were kept. */
+export interface RoundResult {
+  seed: number;
+  kills: Kills;
+  /** Calls of workers, and what the gateway counts of those that it accepted. */
+  written: number;
+  accepted: number;
+  committed: number;
+  quarantined: number;
+  /** Callers that were told that nobody knows. */
+  unknown: number;
+}
+
+/** A promise was broken; all there is to see of it lies in `folder`. */
+export class Violation extends Error {
+  constructor(
+    readonly seed: number,
+    readonly folder: string,
+    found: string,
+  ) {
+    super(`seed ${seed}: ${found}\n(data folder, log and journal: ${folder})`);
+  }
+}
+
+export interface RoundOptions {
+  seed: number;
+  disturbances: number;
+  cases: readonly ScopeCase[];
+}
+
+/** Workers write while link and process break at moments of the seed; then all must be as their callers were told. */
+export async function runRound({ seed, disturbances, cases }: RoundOptions): Promise<RoundResult> {
+  const folder = await tempDir();
+  const site = new Site(await UnreliableRemote.start(), join(folder.path, 'data'), rulesOf(cases));
+  const round = new Round(site, new SeededRandom(seed));
+  try {
+    const result = await round.run(seed, disturbances, cases);
+    await site.stop();
+    await folder.remove();
+    return { seed, ...result };
+  } catch (error) {
+    await site.stop();
+    await round.leave(folder.path);
+    throw new Violation(seed, folder.path, error instanceof Error ? error.message : String(error));
+  }
+}
+
+class Round {
+  private readonly ledger: Ledger;
+  private readonly disturbances: Disturbances;
+
+  constructor(
+    private readonly site: Site,
+    private readonly random: SeededRandom,
+  ) {
+    this.ledger = new Ledger(site);
+    this.disturbances = new Disturbances(site, this.ledger, random);
+  }
+
+  async run(seed: number, count: number, cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
+    await this.site.start();
+    const flowing = cases.filter(({ flows }) => flows);
+    const writers = startWriters(this.ledger, cases, seed);
+    for (let left = count; left > 0; left -= 1) {
+      await this.disturbances.disturb();
+      await this.writeArrives(this.random.pick(flowing));
+    }
+    await within(BOUND_MS, 'an answer to every call', writers.stop());
+    return this.judge(cases);
+  }
+
+  /** Writes all that is known of it beside the data. */
+  async leave(folder: string): Promise<void> {
+    const { writes, endings } = this.ledger;
+    const told = writes.map((write: ToldWrite) => JSON.stringify(write)).join('\n');
+    const ends = [...endings.values()].map((receipt: Receipt) => JSON.stringify(receipt)).join('\n');
+    const journal = this.site.remote.journal.map((entry) => JSON.stringify(entry)).join('\n');
+    const files = { told, ends, journal, log: this.site.log, story: this.disturbances.story.join('\n') };
+    for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
+  }
+
+  /** Nothing stays stuck: with the link whole, a fresh write is at the remote within the bound. */
+  private async writeArrives(at: ScopeCase): Promise<void> {
+    const what = `a fresh write to ${at.scope}`;
+    const { told } = await within(BOUND_MS, what, this.ledger.write(0, at, anyKey(this.random), 'set'));
+    if (told.kind === 'answered') return;
+    if (told.kind !== 'accepted') throw new Error(`${what} was told ${JSON.stringify(told)}`);
+    const asked = { receipt: told.receipt, wait_ms: BOUND_MS };
+    const { status, reason } = await this.site.ask<Receipt>('gateway::receipt', asked);
+    if (status !== 'committed' && status !== 'superseded') {
+      throw new Error(`${what} is ${status} ${reason ?? ''} after ${BOUND_MS} ms`);
+    }
+  }
+
+  /** Drains, compares, and starts once more to see that nothing has changed. */
+  private async judge(cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
+    const { site, ledger, random } = this;
+    const { held } = await site.ask<BarrierResult>('gateway::barrier', { timeout_ms: 2 * BOUND_MS });
+    const { writes, log } = await ledger.audit(random);
+    const open = writes.pending + writes.sent;
+    if (open !== held || log.entries !== held) {
+      throw new Error(`after the barrier ${open} writes are open, ${log.entries} in the log, ${held} held`);
+    }
+    const { openReceipts } = ledger;
+    if (openReceipts.length > held) throw new Error(`the barrier forgot ${openReceipts.join(', ')}`);
+    const found = violationsIn({
+      writes: ledger.writes,
+      journal: site.remote.journal,
+      endings: ledger.endings,
+      accounts: writes,
+      orderedScopes: new Set(cases.flatMap(({ scope, ordered }) => (ordered ? [scope] : []))),
+    });
+    if (found.length > 0) throw new Error(`${found.length} promises broken:\n${found.join('\n')}`);
+    await site.terminate();
+    await site.start();
+    const after = (await ledger.audit(random)).writes;
+    if (JSON.stringify(after) !== JSON.stringify(writes)) {
+      throw new Error(`a restart changed the accounts: ${JSON.stringify({ before: writes, after })}`);
+    }
+    const isUnknown = ({ told }: ToldWrite) =>
+      told.kind === 'error' && told.code === 'GATEWAY_OUTCOME_UNKNOWN';
+    return {
+      kills: this.disturbances.kills,
+      written: ledger.writes.length,
+      accepted: writes.accepted,
+      committed: writes.committed,
+      quarantined: writes.quarantined,
+      unknown: ledger.writes.filter(isUnknown).length,
+    };
+  }
+}

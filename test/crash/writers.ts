@@ -1,0 +1,65 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { SeededRandom } from '../support/seeded-random.js';
+import type { WriteKind } from '../support/told-writes.js';
+import type { Ledger } from './ledger.js';
+import type { ScopeCase } from './rules.js';
+import { WORKERS } from './site.js';
+
+const KEYS = ['a', 'b', 'c'];
+const KINDS: readonly WriteKind[] = [
+  'set',
+  'set',
+  'set',
+  'replace',
+  'increment',
+  'increment',
+  'append',
+  'delete',
+];
+/** Calls that one worker has not seen answered. */
+const MOST_WAITING = 24;
+const BURST = 4;
+const PAUSE_MS = 60;
+
+export interface Writers {
+  /** Stops them, and waits until every call is answered or its connection gone. */
+  stop(): Promise<void>;
+}
+
+/** Workers that write without pause: bursts to any key of any scope, whatever the others do. */
+export function startWriters(ledger: Ledger, cases: readonly ScopeCase[], seed: number): Writers {
+  const stopped = new AbortController();
+  const working = Array.from({ length: WORKERS }, (_, worker) =>
+    writeUntil(stopped.signal, worker, ledger, cases, new SeededRandom(seed, worker + 1)),
+  );
+  return {
+    stop: async () => {
+      stopped.abort();
+      await Promise.all(working);
+      await ledger.allTold();
+    },
+  };
+}
+
+export function anyKey(random: SeededRandom): string {
+  return random.pick(KEYS);
+}
+
+async function writeUntil(
+  stopped: AbortSignal,
+  worker: number,
+  ledger: Ledger,
+  cases: readonly ScopeCase[],
+  random: SeededRandom,
+): Promise<void> {
+  const waiting = new Set<Promise<unknown>>();
+  while (!stopped.aborted) {
+    for (let left = 1 + random.below(BURST); left > 0; left -= 1) {
+      const told = ledger.write(worker, random.pick(cases), anyKey(random), random.pick(KINDS));
+      waiting.add(told);
+      void told.then(() => waiting.delete(told));
+    }
+    while (waiting.size > MOST_WAITING && !stopped.aborted) await Promise.race(waiting);
+    await delay(random.below(PAUSE_MS));
+  }
+}
