@@ -66,9 +66,10 @@ export class TraitsOfRemote extends EventEmitter<{ known: [RemoteTraits] }> {
 
 /** Never rejects: what an engine will not tell is unknown. */
 async function readTraits(link: Asked, { reattachable }: Epoch): Promise<RemoteTraits> {
-  const [stateOwner, receiptOwner, comparer] = await Promise.all(
-    ['state::set', 'gateway::receipt', 'state::compare-and-set'].map((id) => ownerOf(link, id)),
-  );
+  // One after the other: an engine that does not answer must not fill the window with our questions.
+  const stateOwner = await ownerOf(link, 'state::set');
+  const receiptOwner = await ownerOf(link, 'gateway::receipt');
+  const comparer = await ownerOf(link, 'state::compare-and-set');
   const standalone = stateOwner === STANDALONE_WORKER;
   // An engine that moved to the worker may still have the entry of its former part.
   const id = standalone ? STANDALONE_WORKER : 'iii-state';
