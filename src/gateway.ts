@@ -173,6 +173,7 @@ async function createRemote(
   const replication = await Replication.open({
     config,
     gatewayId: identity.id,
+    formerIds: identity.formerIds,
     address: maskAddress(remoteUrl),
     database: folder.database,
     mark: folder.mark,

@@ -55,6 +55,8 @@ export interface CoreGround {
   config: Pick<Config, 'patienceMs' | 'settleDelayMs' | 'drain' | 'limits' | 'remote' | 'audit'>;
   rules: ScopeRules;
   gatewayId: string;
+  /** Its ids before its folder was taken over. */
+  formerIds?: readonly string[];
   database: Database;
   /** Tells from outside the database how far the log had come; a simulation has none. */
   mark?: LogMark;
@@ -137,7 +139,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     stopping,
   );
   await retention.load();
-  const receipts = new Receipts(database, gatewayId);
+  const receipts = new Receipts(database, gatewayId, ground.formerIds);
   await receipts.load();
   log.writeAlong(() => receipts.closing());
   const receiptOf = (seq: number) => receipts.nameOf(seq);

@@ -25,6 +25,7 @@ import { ScopeRules } from './scope-rules.js';
 export interface ReplicationGround {
   config: Config;
   gatewayId: string;
+  formerIds: readonly string[];
   /** The remote's address, without secrets. */
   address: string;
   database: Database;

@@ -24,7 +24,7 @@ const LOOK_MS = 1000;
 export type LookThrough = (storeFolder: string) => Promise<string | undefined>;
 
 /** Tables that take no more than this are looked through before each start, in some tenths of a second. */
-const QUICKLY_LOOKED_THROUGH_BYTES = 128 * 1024 * 1024;
+const QUICKLY_LOOKED_THROUGH_BYTES = 32 * 1024 * 1024;
 
 /**
  * The gateway's own store in its data folder, and the mark that tells whether it is complete. While it is open, no other

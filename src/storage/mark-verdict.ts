@@ -55,7 +55,7 @@ function copied(dataDir: string): GatewayError {
 function gone(dataDir: string, groups: number): GatewayError {
   return refusal(
     `The store of the data folder ${dataDir} is gone, and with it what it held after ${groups} groups of writes. ` +
-      'Put the folder `store` back, or start on an empty data folder as a new gateway',
+      `Put the folder \`store\` back; finish with \`${repairOf(dataDir)}\` if a repair was interrupted; or start on an empty data folder as a new gateway`,
   );
 }
 

@@ -42,6 +42,8 @@ export class Receipts {
   constructor(
     private readonly database: Database,
     private readonly gatewayId: string,
+    /** Ids of this gateway before its folder was taken over: their receipts are its own. */
+    private readonly formerIds: readonly string[] = [],
   ) {}
 
   /** Learns which packs there are. */
@@ -101,9 +103,10 @@ export class Receipts {
 
   /** @throws GatewayError `GATEWAY_NOT_FOUND` for a receipt that no write of this gateway has. */
   seqOf(receipt: string): number {
-    const prefix = `${this.gatewayId}-`;
-    const digits = receipt.startsWith(prefix) ? receipt.slice(prefix.length) : '';
-    if (!/^[1-9]\d{0,14}$/.test(digits)) throw notFound(receipt);
+    const end = receipt.lastIndexOf('-');
+    const [id, digits] = [receipt.slice(0, end), receipt.slice(end + 1)];
+    const isOurs = id === this.gatewayId || this.formerIds.includes(id);
+    if (!isOurs || !/^[1-9]\d{0,14}$/.test(digits)) throw notFound(receipt);
     return Number(digits);
   }
 
