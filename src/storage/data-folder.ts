@@ -23,7 +23,7 @@ const LOOK_MS = 1000;
 /** What is wrong with the tables of a store that nobody has open, in a sentence; undefined: nothing. */
 export type LookThrough = (storeFolder: string) => Promise<string | undefined>;
 
-/** Tables that take no more than this are looked through before each start, in some tenths of a second. */
+/** Tables that take no more than this are looked through before each start, in less than a tenth of a second. */
 const QUICKLY_LOOKED_THROUGH_BYTES = 32 * 1024 * 1024;
 
 /**
