@@ -35,7 +35,9 @@ import { Retention } from './retain/retention.js';
 import type { ScopeRules } from './scope-rules.js';
 import type { Passed } from './write.js';
 import { Acceptance } from './writes/acceptance.js';
+import { LoggedFirst } from './writes/logged-first.js';
 import { NamedCalls } from './writes/named-calls.js';
+import { WaitingRoom } from './writes/waiting.js';
 import { Writer } from './writes/writer.js';
 
 /** What the core needs to know of the remote. */
@@ -247,19 +249,22 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     rules.shortestExpiryMs,
     clock.now,
   );
+  const waitingRoom = new WaitingRoom(limits.laneEntries, clock);
+  const writesThrough = (scope: string) => ruleOf(scope).write === 'through';
+  const loggedFirst = new LoggedFirst(lanes, acceptance, replay, awaited, caller, waitingRoom, writesThrough);
   let framesWithReceipt = 0;
   const writer: Writer = new Writer(
     lanes,
     acceptance,
+    loggedFirst,
+    waitingRoom,
     replay,
-    awaited,
     fence,
     caller,
     witness,
     retention,
     {
       patienceMs,
-      laneEntries: limits.laneEntries,
       ruleOf,
       callOf,
       receiptForRemote: () => {

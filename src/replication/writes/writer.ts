@@ -6,20 +6,23 @@ import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
 import type { WriteOp } from '../../storage/group-commit.js';
 import type { Clock } from '../clock.js';
 import type { Lane, Lanes } from '../log/lanes.js';
-import { backlogFull } from '../log/limits.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
 import { outcomeOf } from '../replay/answers.js';
 import { foundInstead } from '../replay/attempts.js';
-import type { AwaitedWrites } from '../replay/awaited.js';
 import type { Fence, Unanswered } from '../replay/fence.js';
 import type { Replay } from '../replay/replay.js';
 import { confirmedBy } from '../retain/confirmed.js';
 import type { Retention } from '../retain/retention.js';
 import type { ScopeRule } from '../scope-rules.js';
-import { ABSENT, knownValue, UNKNOWN, type View } from '../view.js';
-import { classOf, newValueIn, oldValueIn, type Passed, type Write, type WriteInput } from '../write.js';
-import type { Acceptance, Accepted, Manner } from './acceptance.js';
+import { ABSENT, knownValue } from '../view.js';
+import { classOf, type Passed, type Write, type WriteInput } from '../write.js';
+import type { Acceptance, Accepted } from './acceptance.js';
+import { Attempt } from './attempt.js';
+import { afterIn, beforeIn } from './change-told.js';
+import type { LoggedFirst, Name } from './logged-first.js';
+import type { WaitingRoom } from './waiting.js';
+import { onlyTheRemote, outcomeUnknown, TWICE } from './writer-errors.js';
 
 /** A call of `state::compare-and-set`. */
 export interface CompareAndSet extends Passed {
@@ -28,8 +31,6 @@ export interface CompareAndSet extends Passed {
 
 export interface WriterOptions {
   patienceMs: number;
-  /** Callers that may wait behind one write to their key. */
-  laneEntries: number;
   ruleOf(scope: string): WriterRule;
   callOf(functionId: string, call: Passed, receipt?: string): RemoteCall;
   /** A receipt for a frame of a write that is not logged; undefined: the remote would not know what to do with it. */
@@ -47,8 +48,9 @@ export class Writer {
   constructor(
     private readonly lanes: Lanes,
     private readonly acceptance: Acceptance,
+    private readonly loggedFirst: LoggedFirst,
+    private readonly waitingRoom: WaitingRoom,
     private readonly replay: Replay,
-    private readonly awaited: AwaitedWrites,
     private readonly fence: Fence,
     private readonly caller: RemoteCaller,
     private readonly witness: Witness,
@@ -67,7 +69,7 @@ export class Writer {
     const lane = this.lanes.open(scope, key);
     const { patienceMs, ruleOf } = this.options;
     const rule = ruleOf(scope);
-    if (isLoggedFirst(rule, write)) return this.answerThroughLog(lane, write, {}, patienceMs);
+    if (isLoggedFirst(rule, write)) return this.loggedFirst.answer(lane, write, {}, patienceMs);
     if (rule.write === 'through' || !this.mustLearnFirst(lane, write)) {
       return this.takeTurn(lane, write, rule, patienceMs);
     }
@@ -84,9 +86,9 @@ export class Writer {
    * The same for a call with a name: it is in the log before it is sent, so that whoever asks for it again, after a crash
    * too, gets the answer that it got first.
    */
-  answerNamed(write: Write, manner: Pick<Manner, 'repeatId' | 'together'>): Promise<StateAnswer> {
+  answerNamed(write: Write, name: Name): Promise<StateAnswer> {
     const lane = this.lanes.open(write.input.scope, write.input.key);
-    return this.answerThroughLog(lane, write, manner, this.options.patienceMs);
+    return this.loggedFirst.answer(lane, write, name, this.options.patienceMs);
   }
 
   /**
@@ -101,18 +103,13 @@ export class Writer {
       accepted.answer.then(() => this.replay.resume(lane)).catch(() => undefined); // who asked hears of it
       return accepted;
     };
-    if (lane.turn !== 'online') return Promise.resolve(append());
-    return new Promise((resolve) => {
-      const wait = () => resolve(append());
-      lane.waiting ??= [];
-      lane.waiting.push({ arrivedAt: this.clock.now(), send: wait, keep: wait });
-    });
+    return lane.turn === 'online' ? this.waitingRoom.placeIn(lane, append) : Promise.resolve(append());
   }
 
   /** The write goes out, or behind the one that is out, or into the log. */
   private takeTurn(lane: Lane, write: Write, rule: WriterRule, patienceMs: number): Promise<StateAnswer> {
     if (lane.turn === 'online') {
-      return this.waitIn(
+      return this.waitingRoom.waitIn(
         lane,
         (patienceLeft) => this.takeTurn(lane, write, rule, patienceLeft),
         () => this.accept(lane, write),
@@ -124,46 +121,6 @@ export class Writer {
       : this.accept(lane, write);
   }
 
-  /** Into the log, and from there to the remote, whose answer the caller gets if it comes in time. */
-  private answerThroughLog(
-    lane: Lane,
-    write: Write,
-    manner: Pick<Manner, 'repeatId' | 'together'>,
-    patienceMs: number,
-  ): Promise<StateAnswer> {
-    if (lane.turn !== 'online') return this.logAndWait(lane, write, manner, patienceMs);
-    return this.waitIn(
-      lane,
-      (patienceLeft) => this.logAndWait(lane, write, manner, patienceLeft),
-      () => this.logAndWait(lane, write, manner, patienceMs),
-    );
-  }
-
-  private async logAndWait(
-    lane: Lane,
-    write: Write,
-    manner: Pick<Manner, 'repeatId' | 'together'>,
-    patienceMs: number,
-  ): Promise<StateAnswer> {
-    const isAwaited = this.caller.available && this.options.ruleOf(lane.scope).write === 'through';
-    let seq = 0;
-    try {
-      const { entry, answer, isBlind } = this.acceptance.accept(lane, write, { ...manner, isAwaited });
-      seq = entry.seq;
-      const remotely = isAwaited ? this.awaited.answerTo(seq, patienceMs) : undefined;
-      const accepted = await answer;
-      this.replay.wake();
-      const said = await remotely;
-      if (said?.error) throw GatewayError.fromBody(said.error);
-      if (said) return said.result ? { result: said.result } : {};
-      if (isAwaited && isBlind) throw inLogUnanswered(write.input.functionId, seq);
-      return accepted;
-    } finally {
-      this.awaited.tell(seq, undefined);
-      this.lanes.release(lane);
-    }
-  }
-
   /**
    * Answers a `compare-and-set`, which is the remote's alone to answer: it takes its turn, and is never logged.
    * @throws GatewayError `GATEWAY_OFFLINE` when it cannot be sent now; `GATEWAY_OUTCOME_UNKNOWN`: sent and not answered.
@@ -173,7 +130,7 @@ export class Writer {
     const lane = this.lanes.open(scope, key);
     const refuse = () => Promise.reject(onlyTheRemote(call.input));
     if (lane.turn === 'online') {
-      return this.waitIn(lane, (patienceMs) => this.compare(lane, call, patienceMs), refuse);
+      return this.waitingRoom.waitIn(lane, (patienceMs) => this.compare(lane, call, patienceMs), refuse);
     }
     if (lane.turn === 'free' && !lane.record && this.caller.available) {
       return this.compare(lane, call, this.options.patienceMs);
@@ -244,26 +201,6 @@ export class Writer {
     if (!answer || answer.error) return; // it stays unknown, and the write is judged on that
     const { result } = answer;
     this.witness.learn(scope, key, result ? { kind: 'value', text: result.text } : ABSENT);
-  }
-
-  private waitIn(
-    lane: Lane,
-    send: (patienceMs: number) => Promise<StateAnswer>,
-    keep: () => Promise<StateAnswer>,
-  ): Promise<StateAnswer> {
-    lane.waiting ??= [];
-    const { waiting } = lane;
-    const { laneEntries } = this.options;
-    if (waiting.length >= laneEntries) {
-      return Promise.reject(backlogFull(`${laneEntries} writes to this key wait (limits.lane_entries)`));
-    }
-    return new Promise((resolve) => {
-      waiting.push({
-        arrivedAt: this.clock.now(),
-        send: (patienceMs) => resolve(send(patienceMs)),
-        keep: () => resolve(keep()),
-      });
-    });
   }
 
   private send(lane: Lane, write: Write, patienceMs: number): Promise<StateAnswer> {
@@ -416,72 +353,4 @@ type Place = Pick<WriteInput, 'scope' | 'key'>;
 /** Reading is to tell of them whether they were done, so what it needs is on the disk before they leave. */
 function isLoggedFirst({ settle, singleWriter }: WriterRule, { input }: Write): boolean {
   return (settle === 'marker' || singleWriter) && classOf(input) === 'relative';
-}
-
-/** One online write's way to the remote; what comes after its deadline goes to whoever has taken it over. */
-class Attempt implements LateAnswer {
-  private follower: LateAnswer | undefined;
-  /** What came before anybody had taken it over. */
-  private tell: ((follower: LateAnswer) => void) | undefined;
-
-  constructor(
-    readonly workerId: string | undefined,
-    /** The receipt that its frame carries. */
-    readonly receipt: string | undefined,
-  ) {}
-
-  follow(follower: LateAnswer): void {
-    this.follower = follower;
-    this.tell?.(follower);
-  }
-
-  answered(answer: InvocationResult): void {
-    if (this.follower) this.follower.answered(answer);
-    else this.tell = (follower) => follower.answered(answer);
-  }
-
-  gone(cause: GatewayError): void {
-    if (this.follower) this.follower.gone(cause);
-    else this.tell = (follower) => follower.gone(cause);
-  }
-}
-
-/** What the key holds after a write that the remote has applied. */
-function afterIn(input: Write['input'], result: Payload | undefined): View {
-  if (input.functionId === 'state::delete') return ABSENT;
-  if (input.functionId === 'state::set') return knownValue(input.value);
-  const after = newValueIn(result);
-  return after === undefined ? UNKNOWN : knownValue(after);
-}
-
-const TWICE = 'sending it again could apply it twice';
-
-/** What the key held before; a null in an old value may also be no value. */
-function beforeIn({ functionId }: Write['input'], result: Payload | undefined): View {
-  if (functionId !== 'state::delete') return knownValue(oldValueIn(result));
-  return result === undefined ? ABSENT : knownValue(result.value);
-}
-
-function outcomeUnknown(functionId: string, why: string, cause: unknown): GatewayError {
-  return new GatewayError(
-    'GATEWAY_OUTCOME_UNKNOWN',
-    `The remote engine was sent ${functionId} and did not answer: it may or may not have been executed, and it will ` +
-      `not be sent again, since ${why}`,
-    { cause },
-  );
-}
-
-function inLogUnanswered(functionId: string, seq: number): GatewayError {
-  return new GatewayError(
-    'GATEWAY_OUTCOME_UNKNOWN',
-    `The remote engine did not answer ${functionId} in time. It is write ${seq} of this gateway's log and will be executed, but this ` +
-      'gateway does not know the value it will meet. The same call with the same idempotency_key tells what came of it',
-  );
-}
-
-function onlyTheRemote({ functionId }: CompareAndSet['input']): GatewayError {
-  return new GatewayError(
-    'GATEWAY_OFFLINE',
-    `Only the remote engine can answer ${functionId}: it is away, or earlier writes to this key have not reached it yet`,
-  );
 }
