@@ -6,6 +6,7 @@ export default defineConfig({
     maxWorkers: '100%', // tests wait more than they compute; one core less would be one of two
     projects: [
       { test: { name: 'unit', include: ['test/unit/**/*.test.ts'] } },
+      { test: { name: 'simulation', include: ['test/simulation/*.test.ts'] } },
       {
         test: {
           name: 'integration',

@@ -177,7 +177,8 @@ export class ControlRoom implements Operator {
     const { log, lanes } = this.parts;
     const { book } = log;
     let sent = 0;
-    for (const { record, turn } of lanes.underWay()) if (record && turn === 'logged') sent += 1;
+    for (const { record, turn } of lanes.underWay())
+      if (record && record.count > 0 && turn === 'logged') sent += 1;
     const { refused, unknown, parked, overflow } = book.quarantined;
     return {
       accepted: book.accepted,

@@ -15,6 +15,8 @@ export interface OwnWrites {
   readonly any: boolean;
   /** The view of a key with pending writes; undefined if it has none. */
   viewOf(scope: string, key: string): View | undefined;
+  /** Whether a write to the key is under way or in the log: then what it is based on stays as it is. */
+  isBusy(scope: string, key: string): boolean;
   pendingIn(scope: string): Promise<PendingKey[]>;
   /** Scopes with a pending write that leaves a value. */
   pendingScopes(): Promise<Set<string>>;

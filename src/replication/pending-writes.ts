@@ -23,6 +23,10 @@ export class PendingWrites implements OwnWrites {
     return !this.log.isEmpty;
   }
 
+  isBusy(scope: string, key: string): boolean {
+    return this.lanes.isBusy(scope, key);
+  }
+
   viewOf(scope: string, key: string): View | undefined {
     if (this.log.isEmpty) return undefined;
     const lane = this.lanes.find(scope, key);

@@ -151,6 +151,8 @@ export class WriteAheadLog {
 
   /** The lane of an entry just read: mostly it is alone in it, and that can be told without reading the lane. */
   laneRecordOf({ seq, isAlone, inScopeOrder, write }: Entry): LaneRecord | undefined {
+    // One that ended out of turn since it was read has left no record, and gets none.
+    if (this.endedOutOfTurn > 0 && this.database.read(entryKey(seq)) === undefined) return undefined;
     const isStillAlone = isAlone && this.database.read(nextKey(seq)) === undefined;
     return isStillAlone
       ? withLast(undefined, seq, false)

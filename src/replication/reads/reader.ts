@@ -122,7 +122,7 @@ export class Reader {
       throw GatewayError.fromBody(error);
     }
     // While own writes are pending, what they were based on stays as it is.
-    const isFrozen = own.any && own.viewOf(scope, key) !== undefined;
+    const isFrozen = own.isBusy(scope, key);
     const known: Known = result ? { kind: 'value', text: result.text } : ABSENT;
     const isLearnt = !isFrozen && mirror.learnAnswer(scope, key, known, asked, epoch);
     if (fresh) freshness.readAnswered(fresh, isLearnt);

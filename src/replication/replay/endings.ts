@@ -122,13 +122,8 @@ export class Endings {
     return this.end({ lane, entry, ending: 'conflicted', holds: found, together, behind: { lose: true } });
   }
 
-  /** Later writes to the key take its place. */
-  supersede(lane: Lane, entry: Entry, found: Known): Promise<void> {
-    return this.end({ lane, entry, ending: 'superseded', holds: found });
-  }
-
-  /** The next write to the key takes its place; it was never sent. */
-  coalesce(lane: Lane, entry: Entry): Promise<void> {
+  /** Later writes to the key take its place. What it was based on is what they are based on. */
+  supersede(lane: Lane, entry: Entry): Promise<void> {
     return this.end({ lane, entry, ending: 'superseded' });
   }
 
@@ -149,7 +144,10 @@ export class Endings {
     if (!this.awaited.has(entry.seq)) return this.setAside(lane, entry, 'refused', error);
     this.log.book.accepted -= 1;
     const answer = { error };
-    return this.told(entry, this.log.depart({ lane, entry, together: this.finished(entry, answer) }), answer);
+    this.awaited.isAnswered(entry.seq); // nobody is told meanwhile that it was accepted
+    const written = this.log.depart({ lane, entry, together: this.finished(entry, answer) });
+    written.catch(() => this.awaited.tell(entry.seq, answer));
+    return this.told(entry, written, answer);
   }
 
   /** The remote holds something else, and an operator decides; about those that were accepted on top of it, too. */

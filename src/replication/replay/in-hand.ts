@@ -6,6 +6,10 @@ export interface InHand {
   entry: Entry;
   /** What was noted before its frame left; for updates of which reading cannot tell. */
   note?: SentNote | undefined;
+  /** An attempt was not answered: it may have been executed, whatever becomes of the next. */
+  isInDoubt?: boolean;
+  /** Its frame carried its receipt. */
+  withReceipt?: boolean;
   /** The remote is to take it only if the key still holds this. */
   onlyIf?: Known | undefined;
 }

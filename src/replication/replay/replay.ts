@@ -124,11 +124,12 @@ export class Replay {
    * the head (any more).
    */
   endUnsent(entry: Entry, end: (lane: Lane) => Promise<void>): Promise<void> | undefined {
+    if (!this.log.entry(entry.seq)) return undefined; // its lane would be begun anew, with a record of what is gone
     const lane = this.lanes.openOf(entry);
     const { record } = lane;
     const isWaiting =
       record?.head === entry.seq && record.heldBy === 0 && !record.fenceFirst && lane.turn === 'free';
-    if (!isWaiting || lane.appending > 0 || this.log.mayHaveBeenSent(entry) || !this.log.entry(entry.seq)) {
+    if (!isWaiting || lane.appending > 0 || this.log.mayHaveBeenSent(entry)) {
       this.lanes.release(lane);
       return undefined;
     }
@@ -297,7 +298,7 @@ export class Replay {
         this.finish(lane, this.endings.expire(lane, entry));
         return;
       case 'coalesce':
-        this.finish(lane, this.endings.coalesce(lane, entry));
+        this.finish(lane, this.endings.supersede(lane, entry));
     }
   }
 

@@ -101,7 +101,7 @@ export class Sender {
       },
       (error: unknown) => {
         this.inFlight -= 1;
-        const step = this.unanswered(lane, inHand.entry, sentAs, error);
+        const step = this.unanswered(lane, inHand, sentAs, error);
         if (step) tell(step);
       },
     );
@@ -132,20 +132,20 @@ export class Sender {
   /** Undefined: the late answer, or its end, goes on from here. */
   private unanswered(
     lane: Lane,
-    entry: Entry,
+    inHand: InHand,
     workerId: string | undefined,
     error: unknown,
   ): Step | undefined {
     switch (error instanceof GatewayError ? error.code : undefined) {
       case 'GATEWAY_OFFLINE':
-        this.log.takeBackNote(entry);
+        if (!inHand.isInDoubt) this.log.takeBackNote(inHand.entry);
         return { kind: 'not-sent' };
       case 'GATEWAY_TIMEOUT':
         return undefined;
       case 'GATEWAY_OUTCOME_UNKNOWN':
         return this.settle(lane, { how: 'lost', workerId, at: this.clock.now() });
       default:
-        return ended(this.endings.refuse(lane, entry, toErrorBody(error)));
+        return ended(this.endings.refuse(lane, inHand.entry, toErrorBody(error)));
     }
   }
 
@@ -206,13 +206,17 @@ export class Sender {
     return inHand.note;
   }
 
-  private callOf({ entry, note, onlyIf }: InHand): RemoteCall {
+  private callOf(inHand: InHand): RemoteCall {
+    const { entry, note, onlyIf, withReceipt } = inHand;
     const { callOf, gatewayId, knowsReceipts, receiptOf, ruleOf } = this.options;
     const { write, seq, sentAs } = entry;
     // A comparison goes without a receipt: a set after it would be another call under the same name.
     if (onlyIf)
       return callOf('state::compare-and-set', { ...passedOf(write), payload: comparison(write, onlyIf) });
-    const receipt = knowsReceipts() ? (sentAs ?? receiptOf(seq)) : undefined;
+    // A repeat carries it whatever is known of the remote right now: it was decided on for its sake.
+    const isNamed = knowsReceipts() || withReceipt || note?.withReceipt || sentAs !== undefined;
+    const receipt = isNamed ? (sentAs ?? receiptOf(seq)) : undefined;
+    inHand.withReceipt = receipt !== undefined;
     if (!note?.marker) return callOf(write.functionId, write, receipt);
     const place = { member: ruleOf(write.scope).markerMember, gatewayId };
     const payload = markedPayload(write.payload, place, note.marker);

@@ -71,6 +71,7 @@ export class Settling {
 
   /** After an attempt that was not answered; of one that was not sent itself, only the one before it. */
   async afterUnanswered(lane: Lane, inHand: InHand, unanswered: Unanswered, wasSent: boolean): Promise<Next> {
+    inHand.isInDoubt = wasSent;
     if (wasSent && (await this.isRepeatable(inHand))) {
       return unanswered.how === 'error' ? { kind: 'send-later' } : SEND;
     }
@@ -110,13 +111,16 @@ export class Settling {
   }
 
   /** The remote tells by the receipt whether it has taken the write, for as long as it remembers. */
-  private async isRepeatable({ entry, note }: InHand): Promise<boolean> {
+  private async isRepeatable(inHand: InHand): Promise<boolean> {
+    const { entry, withReceipt } = inHand;
     await this.fence.remoteKnown();
     if (!this.options.knowsReceipts()) return false;
-    if (entry.write.kind === 'absolute')
-      return this.options.ruleOf(entry.write.scope).conflict === 'local-wins';
-    if (entry.sentAs !== undefined) return true;
-    return (note ?? this.log.sentNote(entry))?.withReceipt === true;
+    if (entry.write.kind === 'absolute' && this.options.ruleOf(entry.write.scope).conflict !== 'local-wins') {
+      return false;
+    }
+    if (withReceipt || entry.sentAs !== undefined) return true;
+    inHand.note ??= this.log.sentNote(entry); // what was noted before its first frame holds for the next
+    return inHand.note?.withReceipt === true;
   }
 
   private async settleAbsolute(
@@ -155,7 +159,7 @@ export class Settling {
       case 'unknown':
         return this.giveUp(lane, entry);
       case 'superseded':
-        return ended(this.endings.supersede(lane, entry, found));
+        return ended(this.endings.supersede(lane, entry));
     }
   }
 

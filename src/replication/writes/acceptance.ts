@@ -67,6 +67,14 @@ export class Acceptance {
     return { entries, bytes, oldestAgeMs, freeBytes: this.space.free };
   }
 
+  /** Keys, by their lanes, of which a write may be found on the disk at the next start although it was not accepted. */
+  private readonly doubtful = new Set<string>();
+
+  /** Nothing more is done to such a key before a restart has shown whether the disk has a write to it. */
+  isDoubtful({ at }: Lane): boolean {
+    return this.doubtful.size > 0 && this.doubtful.has(at);
+  }
+
   /** Why a write would not be accepted now, whatever it is. */
   get refusal(): GatewayError | undefined {
     if (this.log.writeFailure) return this.log.writeFailure;
@@ -100,6 +108,7 @@ export class Acceptance {
   accept(lane: Lane, write: Write, manner: Manner = {}): Accepted {
     const { input } = write;
     const rule = this.options.ruleOf(lane.scope);
+    if (this.isDoubtful(lane)) throw diskFailedBefore(input.functionId);
     if (lane.record && lane.record.heldBy > 0) throw keyHeld(input);
     this.refuseIfFull(lane, rule);
     const before = this.viewOf(lane, input.key);
@@ -178,6 +187,7 @@ export class Acceptance {
         return answer;
       },
       (error: unknown) => {
+        this.doubtful.add(lane.at);
         this.lanes.discard(lane); // nothing is written any more; reads go on from what the disk holds
         throw diskFailed(input, error);
       },
@@ -263,6 +273,14 @@ function diskFailed({ functionId }: WriteInput, cause: unknown): GatewayError {
     `The disk failed while ${functionId} was logged: it was not accepted, but it may be found on the disk at the next start, ` +
       `and will then be sent (${messageOf(cause)})`,
     { cause },
+  );
+}
+
+function diskFailedBefore(functionId: string): GatewayError {
+  return new GatewayError(
+    'GATEWAY_OUTCOME_UNKNOWN',
+    `${functionId} was not done: the disk failed while an earlier write to this key was logged, which may be found there at the next ` +
+      'start, and will then be sent. Restart the gateway, read the key, then decide',
   );
 }
 

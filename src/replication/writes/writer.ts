@@ -115,7 +115,8 @@ export class Writer {
         () => this.accept(lane, write),
       );
     }
-    const goesOut = lane.turn === 'free' && !lane.record && this.caller.available;
+    const goesOut =
+      lane.turn === 'free' && !lane.record && this.caller.available && !this.acceptance.isDoubtful(lane);
     return goesOut && rule.write === 'through'
       ? this.send(lane, write, patienceMs)
       : this.accept(lane, write);
@@ -242,9 +243,10 @@ export class Writer {
 
   /** Those that wait go the way of the one before them. */
   private keepWaiting(lane: Lane): void {
-    const { waiting } = lane;
+    // While any of them waits the lane is not let go: one that is refused must not take it from those behind.
+    for (const { keep } of lane.waiting ?? []) keep();
     lane.waiting = undefined;
-    for (const { keep } of waiting ?? []) keep();
+    this.lanes.release(lane);
   }
 
   private unanswered(lane: Lane, write: Write, attempt: Attempt, error: unknown): Promise<StateAnswer> {

@@ -67,6 +67,9 @@ class FakeOwnWrites implements OwnWrites {
   viewOf(scope: string, key: string): View | undefined {
     return scope === 's' ? this.pending.get(key)?.view : undefined;
   }
+  isBusy(scope: string, key: string): boolean {
+    return this.viewOf(scope, key) !== undefined;
+  }
   async pendingIn(scope: string): Promise<PendingKey[]> {
     const pending = scope === 's' ? [...this.pending.values()] : [];
     this.timesAsked += 1;
