@@ -2,7 +2,7 @@
 import { createHash } from 'node:crypto';
 import { GatewayError } from '../errors.js';
 import { isObject, type Json, type JsonObject, member, printJson } from '../protocol/json.js';
-import type { Payload } from '../protocol/payload.js';
+import { Payload } from '../protocol/payload.js';
 import type { StateFunctionId, StateInput } from './calls.js';
 
 /** A call's name, by which a repeat of it is known. */
@@ -32,7 +32,11 @@ const MARK = 'iii_state_gateway';
  * @param data the input as received: of the checked one `idempotency_key` is no part
  * @throws GatewayError `deserialization_error` for a key that is no text of 1 to 256 characters.
  */
-export function repeatOf(input: StateInput, data: Payload, metadata: Payload | undefined): Repeat | undefined {
+export function repeatOf(
+  input: StateInput,
+  data: Payload,
+  metadata: Payload | undefined,
+): Repeat | undefined {
   const { functionId } = input;
   if (!WRITES.includes(functionId)) return undefined;
   const id = keyIn(functionId, data.value) ?? (metadata && nameIn(functionId, metadata.value));
@@ -57,6 +61,12 @@ export function fingerprintMismatch(): GatewayError {
     `This ${KEY} was used for a call with another input, so this call was not done: use a new key for each call, and the ` +
       'same one only to make the same call again',
   );
+}
+
+/** The metadata of a call without the name that its caller gave it. */
+export function withoutName(metadata: Payload): Payload {
+  if (!isObject(metadata.value) || !Object.hasOwn(metadata.value, KEY)) return metadata;
+  return Payload.of(Object.fromEntries(Object.entries(metadata.value).filter(([name]) => name !== KEY)));
 }
 
 function nameIn(functionId: StateFunctionId, metadata: Json): string | undefined {

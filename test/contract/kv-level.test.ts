@@ -15,6 +15,6 @@ for (const saveIntervalMs of [0, 5000]) {
       );
       return { adapter, stop: folder.remove };
     },
-    { insertionOrder: true },
+    { insertionOrder: true, knowsRepeats: true },
   );
 }

@@ -11,5 +11,5 @@ stateAdapterSuite(
       { logger: silentLogger(), now: Date.now, randomId: randomUUID },
     ),
   }),
-  { insertionOrder: true },
+  { insertionOrder: true, knowsRepeats: true },
 );

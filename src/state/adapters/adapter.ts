@@ -11,6 +11,8 @@ import type { StateAnswer, StateCall } from '../../operations/calls.js';
  * - `set`, `update` and `compare-and-set` are atomic per key, their `old_value` included;
  * - `change` is reported for writes made here whose subscribers this gateway tells itself; an adapter whose
  *   changes come back on another way (the remote's feed) leaves it out;
+ * - a call that has a name (`repeat`) is made once by an adapter that looks at it: a repeat gets the first answer, without
+ *   `change`. One that does not look at it makes the call again;
  * - a function that this place cannot offer is answered with `function_not_found`.
  *
  * `iii-state-gateway/adapter-suite` proves an implementation.

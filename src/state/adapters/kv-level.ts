@@ -1,9 +1,11 @@
 import { GatewayError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
+import type { Repeat } from '../../operations/repeats.js';
 import { DamageReport } from '../../storage/damage.js';
 import { Database, reasonOf } from '../../storage/database.js';
 import { GroupCommit, type GroupCommitOptions, type WriteOp } from '../../storage/group-commit.js';
 import { openRecord, putRecord } from '../../storage/record.js';
+import { Calls } from './kv-calls.js';
 import {
   ALL_VALUES,
   decodeEntry,
@@ -15,7 +17,8 @@ import {
 } from './kv-layout.js';
 import { Overlay, type Pending } from './kv-overlay.js';
 import { Places } from './kv-places.js';
-import type { Decision, KvStore, Row } from './kv-store.js';
+import type { RepeatWindow } from './kv-repeat-window.js';
+import type { Decide, Decision, FirstCall, KvStore, Row } from './kv-store.js';
 
 /** Rows per trip to the thread pool, and bytes after which it comes back earlier; the default of 16 KiB costs x2 to x7. */
 const ROWS_PER_TRIP = 1000;
@@ -31,12 +34,13 @@ export class LevelStore implements KvStore {
   private readonly database: Database;
   private readonly damage: DamageReport;
   private readonly overlay = new Overlay();
-  /** What exists while the store is open. */
-  private writing: { commits: GroupCommit; places: Places } | undefined;
+  private whileOpen: Opened | undefined;
 
   constructor(
     folder: string,
     private readonly options: GroupCommitOptions,
+    /** For the names of calls; a new one each time the store is opened. */
+    private readonly newWindow: () => RepeatWindow<number>,
     logger: Logger,
   ) {
     this.database = new Database(folder, logger);
@@ -49,21 +53,22 @@ export class LevelStore implements KvStore {
 
   async open(): Promise<void> {
     await this.database.open();
-    if (this.writing !== undefined) return;
+    if (this.whileOpen !== undefined) return;
     try {
       const places = await Places.load(this.database);
-      this.writing ??= { commits: new GroupCommit(this.database, this.options), places };
+      const calls = await Calls.load(this.database, this.damage, this.newWindow());
+      this.whileOpen ??= { commits: new GroupCommit(this.database, this.options), places, calls };
     } catch (error) {
       await this.database.close();
-      throw readingFailed('the places of the keys', error);
+      throw readingFailed('the places of the keys and the names of calls', error);
     }
   }
 
   async close(): Promise<void> {
-    const writing = this.writing;
-    this.writing = undefined;
+    const opened = this.whileOpen;
+    this.whileOpen = undefined;
     try {
-      await writing?.commits.close();
+      await opened?.commits.close();
     } finally {
       await this.database.close();
     }
@@ -73,18 +78,21 @@ export class LevelStore implements KvStore {
     return this.entry(scope, key)?.text;
   }
 
-  async change<T>(
-    scope: string,
-    key: string,
-    decide: (before: string | undefined) => Decision<T>,
-  ): Promise<T> {
+  async change<T>(scope: string, key: string, decide: Decide<T>, repeat?: Repeat): Promise<T> {
     const before = this.entry(scope, key);
     const { write, answer } = decide(before?.text);
     // Doing nothing also says something about the value: if that is still on its way, so is the answer.
-    if (write === 'nothing') await this.overlay.get(scope, key)?.stored;
-    else if (write === 'delete') await this.write(scope, key, before, undefined);
-    else await this.write(scope, key, before, write.text);
+    if (write === 'nothing' && !repeat) await this.overlay.get(scope, key)?.stored;
+    else await this.write(scope, key, before, write, repeat);
     return answer;
+  }
+
+  firstOf(id: string): FirstCall | undefined {
+    try {
+      return this.opened.calls.firstOf(id);
+    } catch (error) {
+      throw readingFailed('what is known of a call with an idempotency_key', error);
+    }
   }
 
   async rows(scope: string, admit: (row: Row) => void = () => undefined): Promise<Row[]> {
@@ -151,18 +159,27 @@ export class LevelStore implements KvStore {
     scope: string,
     key: string,
     before: Entry | undefined,
-    text: string | undefined,
+    write: Decision<unknown>['write'],
+    repeat: Repeat | undefined,
   ): Promise<void> {
-    if (this.writing === undefined) throw closed(this.database.folder);
-    const { commits, places } = this.writing;
-    const at = valueKey(scope, key);
-    if (text === undefined) {
-      return this.overlay.hold(scope, key, undefined, commits.commit([{ type: 'del', key: at }]));
-    }
+    const { commits, places, calls } = this.opened;
     const operations: WriteOp[] = [];
-    const entry = { place: before?.place ?? places.take(operations), text }; // an overwritten key keeps its place
+    if (repeat) calls.remember(repeat, before?.text, operations);
+    if (write === 'nothing') return commits.commit(operations); // in order, so behind what is still on its way
+    const at = valueKey(scope, key);
+    if (write === 'delete') {
+      operations.push({ type: 'del', key: at });
+      return this.overlay.hold(scope, key, undefined, commits.commit(operations));
+    }
+    // An overwritten key keeps its place.
+    const entry = { place: before?.place ?? places.take(operations), text: write.text };
     operations.push(putRecord(at, encodeEntry(entry)));
     return this.overlay.hold(scope, key, entry, commits.commit(operations));
+  }
+
+  private get opened(): Opened {
+    if (this.whileOpen !== undefined) return this.whileOpen;
+    throw closed(this.database.folder);
   }
 
   /** Shows `visit` every value of the scope as it is at this moment, in the database's order, then what is on its way. */
@@ -189,6 +206,13 @@ export class LevelStore implements KvStore {
     }
     for (const [key, { entry }] of pending) if (entry !== undefined) visit(key, entry);
   }
+}
+
+/** What exists while the store is open. */
+interface Opened {
+  commits: GroupCommit;
+  places: Places;
+  calls: Calls;
 }
 
 function hasValues(writes: ReadonlyMap<string, Pending>): boolean {

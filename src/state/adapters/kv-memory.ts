@@ -1,9 +1,13 @@
-import type { Decision, KvStore, Row } from './kv-store.js';
+import type { Repeat } from '../../operations/repeats.js';
+import type { RepeatWindow } from './kv-repeat-window.js';
+import type { Decide, FirstCall, KvStore, Row } from './kv-store.js';
 
 /** Keeps values in memory, for as long as the process lives. A `Map` keeps its keys in the order that is asked for. */
 export class MemoryStore implements KvStore {
   readonly damagedRecords = 0;
   private readonly values = new Map<string, Map<string, string>>();
+
+  constructor(private readonly calls: RepeatWindow<FirstCall>) {}
 
   async open(): Promise<void> {}
 
@@ -13,15 +17,17 @@ export class MemoryStore implements KvStore {
     return this.values.get(scope)?.get(key);
   }
 
-  async change<T>(
-    scope: string,
-    key: string,
-    decide: (before: string | undefined) => Decision<T>,
-  ): Promise<T> {
-    const { write, answer } = decide(this.read(scope, key));
+  async change<T>(scope: string, key: string, decide: Decide<T>, repeat?: Repeat): Promise<T> {
+    const before = this.read(scope, key);
+    const { write, answer } = decide(before);
     if (write === 'delete') this.remove(scope, key);
     else if (write !== 'nothing') this.put(scope, key, write.text);
+    if (repeat) this.calls.add(repeat.id, { fingerprint: repeat.fingerprint, before });
     return answer;
+  }
+
+  firstOf(id: string): FirstCall | undefined {
+    return this.calls.get(id);
   }
 
   async rows(scope: string, admit?: (row: Row) => void): Promise<Row[]> {

@@ -1,3 +1,5 @@
+import type { Repeat } from '../../operations/repeats.js';
+
 /** What the `kv` adapter keeps its values in. Values are JSON texts; names are any well-formed strings. */
 export interface KvStore {
   open(): Promise<void>;
@@ -9,8 +11,12 @@ export interface KvStore {
   /**
    * Reads a value, lets `decide` say what to write, and writes it, with nothing in between.
    * Resolves with the decision's answer once the write is kept as well as this store keeps anything.
+   * @param repeat the name of the call, which is remembered in one with the write, whatever was decided
    */
-  change<T>(scope: string, key: string, decide: (before: string | undefined) => Decision<T>): Promise<T>;
+  change<T>(scope: string, key: string, decide: Decide<T>, repeat?: Repeat): Promise<T>;
+
+  /** The finished call of that name, as long as it is remembered. */
+  firstOf(id: string): FirstCall | undefined;
 
   /**
    * All values of a scope as they are at this moment, in the order in which their keys were first set.
@@ -33,8 +39,18 @@ export interface Row {
   text: string;
 }
 
+export type Decide<T> = (before: string | undefined) => Decision<T>;
+
 /** What becomes of the value, and what the caller is told then. */
 export interface Decision<T> {
   write: { text: string } | 'delete' | 'nothing';
   answer: T;
+}
+
+/** What is remembered of a call that has a name. */
+export interface FirstCall {
+  /** Of what it asked for. */
+  fingerprint: string;
+  /** What the key held before it. */
+  before: string | undefined;
 }

@@ -1,21 +1,16 @@
 import type { Logger } from '../../logger.js';
 import type { StateAnswer, StateCall, StateInputOf } from '../../operations/calls.js';
-import {
-  changeResult,
-  groupsResult,
-  keysResult,
-  notSwappedResult,
-  swappedResult,
-} from '../../operations/results.js';
-import { sameValue } from '../../operations/same-value.js';
-import { applyOps } from '../../operations/update-ops.js';
-import { type Json, parseJson, printJson } from '../../protocol/json.js';
+import type { Repeat } from '../../operations/repeats.js';
+import { groupsResult, keysResult } from '../../operations/results.js';
 import { Payload } from '../../protocol/payload.js';
 import type { GroupCommitOptions, Schedule } from '../../storage/group-commit.js';
 import { EntryPages, type EntryPagesOptions } from '../entry-pages.js';
 import type { StateAdapter } from './adapter.js';
+import { bareValue, decisionOf, type WriteInput } from './kv-decisions.js';
+import { FirstAnswers } from './kv-first-answers.js';
 import { LevelStore } from './kv-level.js';
 import { MemoryStore } from './kv-memory.js';
+import { DEFAULT_WINDOW, RepeatWindow, type WindowBounds } from './kv-repeat-window.js';
 import type { KvStore } from './kv-store.js';
 
 export interface KvConfig {
@@ -30,15 +25,23 @@ export interface KvContext extends EntryPagesOptions {
   logger: Logger;
   /** Handed in by tests that own time. */
   schedule?: Schedule;
+  /** Which calls with a name are remembered; tests want fewer. */
+  window?: WindowBounds;
 }
 
 /** State on this machine only. It is not started yet. */
 export function createKv(config: KvConfig, context: KvContext): KvAdapter {
   const logger = context.logger.child({ part: 'kv' });
+  const newWindow = <T>() => new RepeatWindow<T>(context.window ?? DEFAULT_WINDOW, context.now);
   const store =
     config.storeMethod === 'in_memory'
-      ? new MemoryStore()
-      : new LevelStore(config.filePath, commitOptions(config.saveIntervalMs, context.schedule), logger);
+      ? new MemoryStore(newWindow())
+      : new LevelStore(
+          config.filePath,
+          commitOptions(config.saveIntervalMs, context.schedule),
+          newWindow,
+          logger,
+        );
   return new KvAdapter(store, new EntryPages(context));
 }
 
@@ -54,10 +57,14 @@ function commitOptions(saveIntervalMs: number, schedule: Schedule | undefined): 
 export class KvAdapter implements StateAdapter {
   readonly name = 'kv';
 
+  private readonly first: FirstAnswers;
+
   constructor(
     private readonly store: KvStore,
     private readonly pages: EntryPages,
-  ) {}
+  ) {
+    this.first = new FirstAnswers(store);
+  }
 
   /** Different damaged records met so far; each is refused with `GATEWAY_STORAGE`. */
   get damagedRecords(): number {
@@ -72,19 +79,19 @@ export class KvAdapter implements StateAdapter {
     return this.store.close();
   }
 
-  /** @throws GatewayError `GATEWAY_STORAGE`, and what `state::list_entries` may refuse (`EntryPages`). */
-  async answer({ input, caller }: StateCall): Promise<StateAnswer> {
+  /**
+   * @throws GatewayError `GATEWAY_STORAGE`; `GATEWAY_KEY_REUSED` for a name that another call has; and what
+   * `state::list_entries` may refuse (`EntryPages`).
+   */
+  async answer({ input, caller, repeat }: StateCall): Promise<StateAnswer> {
     switch (input.functionId) {
       case 'state::get':
         return this.get(input);
       case 'state::set':
-        return this.set(input);
       case 'state::delete':
-        return this.delete(input);
       case 'state::update':
-        return this.update(input);
       case 'state::compare-and-set':
-        return this.compareAndSet(input);
+        return this.write(input, repeat);
       case 'state::list':
         return { result: listOf(await this.store.rows(input.scope)) };
       case 'state::list_groups':
@@ -102,58 +109,12 @@ export class KvAdapter implements StateAdapter {
     return bareValue(this.store.read(scope, key));
   }
 
-  private set({ scope, key, value }: StateInputOf<'state::set'>): Promise<StateAnswer> {
-    const text = printJson(value);
-    return this.store.change(scope, key, (found) => {
-      const before = parse(found);
-      const answer = { result: changeResult(before, value), change: { scope, key, before, after: value } };
-      return { write: { text }, answer };
-    });
+  private write(input: WriteInput, repeat: Repeat | undefined): Promise<StateAnswer> {
+    const { scope, key } = input;
+    const decide = decisionOf(input);
+    if (!repeat) return this.store.change(scope, key, decide);
+    return this.first.answer(scope, key, decide, repeat);
   }
-
-  private delete({ scope, key }: StateInputOf<'state::delete'>): Promise<StateAnswer> {
-    return this.store.change(scope, key, (found) => {
-      const change = { scope, key, before: parse(found), after: undefined };
-      return { write: found === undefined ? 'nothing' : 'delete', answer: { ...bareValue(found), change } };
-    });
-  }
-
-  /** The outcome is stored even where every operation failed, as the engine does. */
-  private update({ scope, key, ops }: StateInputOf<'state::update'>): Promise<StateAnswer> {
-    return this.store.change(scope, key, (found) => {
-      const before = parse(found);
-      const { after, errors } = applyOps(before, ops);
-      const answer = { result: changeResult(before, after, errors), change: { scope, key, before, after } };
-      return { write: { text: printJson(after) }, answer };
-    });
-  }
-
-  private compareAndSet(call: StateInputOf<'state::compare-and-set'>): Promise<StateAnswer> {
-    const { scope, key, expected, value } = call;
-    return this.store.change<StateAnswer>(scope, key, (found) => {
-      const before = parse(found);
-      if (!isExpected(before, expected)) {
-        return { write: 'nothing', answer: { result: notSwappedResult(before) } };
-      }
-      const answer = { result: swappedResult(), change: { scope, key, before, after: value } };
-      return { write: { text: printJson(value) }, answer };
-    });
-  }
-}
-
-/** Null expects that there is no value; a stored null cannot be expected. */
-function isExpected(before: Json | undefined, expected: Json): boolean {
-  if (before === undefined) return expected === null;
-  return expected !== null && sameValue(before, expected);
-}
-
-function parse(text: string | undefined): Json | undefined {
-  return text === undefined ? undefined : parseJson(text);
-}
-
-/** Values are kept as text, and go out without being parsed. */
-function bareValue(text: string | undefined): StateAnswer {
-  return text === undefined ? {} : { result: Payload.fromText(text) };
 }
 
 function listOf(rows: readonly { text: string }[]): Payload {

@@ -10,6 +10,7 @@ import { listEntries } from './suite/entries.js';
 import { groups, listKeys, lists } from './suite/listing.js';
 import { names } from './suite/names.js';
 import { refusals } from './suite/refusals.js';
+import { repeats } from './suite/repeats.js';
 import { updates } from './suite/updates.js';
 import { values } from './suite/values.js';
 
@@ -72,6 +73,7 @@ export function stateAdapterSuite(
     describeIfOffered(under, 'state::list_keys', listKeys);
     describeIfOffered(under, 'state::list_entries', listEntries);
     describeIfOffered(under, 'state::compare-and-set', compareAndSet);
+    if (options.knowsRepeats) describe('calls with a name', () => repeats(under));
     if (lacks.length > 0) describe('what it does not offer', () => refusals(under, lacks));
   });
 }

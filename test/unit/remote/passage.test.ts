@@ -15,6 +15,22 @@ describe('the mark of a passage', () => {
     expect(metadata.value).toEqual({ tenant: 't', iii_state_gateway: { via: ['here', 'there'] } });
   });
 
+  it('carries our receipt, and that of no gateway before us', () => {
+    expect(here.stamp(undefined, 'here-1').value).toEqual({
+      iii_state_gateway: { via: ['here'], receipt: 'here-1' },
+    });
+    const metadata = here.stamp(Payload.of({ idempotency_key: 'a' }), 'here-1');
+    expect(there.stamp(metadata, 'there-2').value).toEqual({
+      idempotency_key: 'a',
+      iii_state_gateway: { via: ['here', 'there'], receipt: 'there-2' },
+    });
+    expect(there.stamp(metadata).value).toEqual({
+      idempotency_key: 'a',
+      iii_state_gateway: { via: ['here', 'there'] },
+    });
+    expect(here.stamp(undefined).value).toEqual({ iii_state_gateway: { via: ['here'] } });
+  });
+
   it('stops a call that comes round, and no other', () => {
     const metadata = there.stamp(here.stamp(undefined));
     expect(() => here.check(metadata)).toThrow(expect.objectContaining({ code: 'GATEWAY_LOOP' }));

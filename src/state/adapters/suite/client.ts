@@ -1,11 +1,12 @@
 import type { StateAnswer, StateCall, StateInput, UpdateOp } from '../../../operations/calls.js';
+import type { Repeat } from '../../../operations/repeats.js';
 import { type Json, type JsonObject, printJson } from '../../../protocol/json.js';
 import { Payload } from '../../../protocol/payload.js';
 import type { StateAdapter } from '../adapter.js';
 
 /** A checked call as the state module makes it from a worker's input. */
-export function stateCall(input: StateInput, caller = 'suite-worker'): StateCall {
-  return { input, payload: Payload.of(wireInput(input)), caller };
+export function stateCall(input: StateInput, caller = 'suite-worker', repeat?: Repeat): StateCall {
+  return { input, payload: Payload.of(wireInput(input)), caller, repeat };
 }
 
 /** Asks an adapter as a worker would: by plain names and values. */
@@ -15,8 +16,8 @@ export class SuiteClient {
     private readonly caller = 'suite-worker',
   ) {}
 
-  ask(input: StateInput): Promise<StateAnswer> {
-    return this.adapter.answer(stateCall(input, this.caller));
+  ask(input: StateInput, repeat?: Repeat): Promise<StateAnswer> {
+    return this.adapter.answer(stateCall(input, this.caller, repeat));
   }
 
   get(scope: string, key: string): Promise<StateAnswer> {

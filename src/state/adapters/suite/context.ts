@@ -18,6 +18,8 @@ export interface AdapterSuiteOptions {
   exactUpdates?: boolean;
   /** A scope is no longer listed when its last key goes. Default: true; false for the engine's own `kv`. */
   forgetsEmptyScopes?: boolean;
+  /** A call with a name (`repeat`) is made once, over a restart of the adapter too. Default: false. */
+  knowsRepeats?: boolean;
 }
 
 /** What every test uses; filled anew before each. */
