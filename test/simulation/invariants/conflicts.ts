@@ -50,11 +50,11 @@ function wentOverNewer(history: History, write: MadeWrite): boolean {
   });
 }
 
-/** A known gap: what a superseded write was found to have met counts as the base of those behind it. */
+/** What the key held before is not known to us then, or is not what an earlier write was to leave. */
 function leavesBaseUnknown(earlier: MadeWrite, { key, number }: MadeWrite): boolean {
   if (earlier.key !== key || earlier.number >= number) return false;
   const { status } = earlier.receipt ?? {};
-  const isUnsettled = status !== undefined && status !== 'committed';
+  const isUnsettled = status !== undefined && status !== 'committed' && status !== 'superseded';
   return isUnsettled || earlier.told?.kind !== 'result' || isBlind(earlier);
 }
 

@@ -56,8 +56,6 @@ export function nothingIsAppliedTwice(history: History): Violations {
     const kept = history.executionsOf(write).filter(({ lost }) => !lost);
     if (kept.length < 2) return [];
     const isWeak = history.plan.manners.adapter !== 'kv';
-    // A known gap: what the disk failed to take may be found there, and is sent over newer writes of ours.
-    if (write.hasFailed) return [];
     // A known gap: somebody's delete makes a marked value look as it did before.
     const isUnmarked = write.key.isShared && history.ruleOf(write).settle === 'marker';
     if (write.kind === 'add' && isUnmarked && wentOverOthers(history, kept)) return [];
@@ -148,15 +146,16 @@ export function endOf(held: readonly Held[], index: number): number {
   return held[index + 1]?.at ?? Number.POSITIVE_INFINITY;
 }
 
-/** Between any two of these, somebody else has written to the key. */
-function wentOverOthers({ executions }: History, repeated: readonly Execution[]): boolean {
+/** Between any two of these, somebody else has written to the key, or a write that our caller was told nobody knows of. */
+function wentOverOthers({ executions, writes }: History, repeated: readonly Execution[]): boolean {
   return repeated.every((execution, index) => {
     if (index === 0) return true;
     const from = executions.indexOf(repeated[index - 1] as Execution);
     const between = executions.slice(from, executions.indexOf(execution));
-    return between.some(
-      ({ write, scope, key }) => write === undefined && scope === execution.scope && key === execution.key,
-    );
+    return between.some(({ write, scope, key }) => {
+      const isOfOthers = write === undefined || isOutcomeUnknown(writes[write] as MadeWrite);
+      return isOfOthers && scope === execution.scope && key === execution.key;
+    });
   });
 }
 
