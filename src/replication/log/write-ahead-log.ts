@@ -1,23 +1,16 @@
-import type { GatewayError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
 import type { Json } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
-import { DamageReport } from '../../storage/damage.js';
 import type { Database } from '../../storage/database.js';
 import { GroupCommit, type WriteOp } from '../../storage/group-commit.js';
-import { openRecord, putRecord } from '../../storage/record.js';
+import { putRecord } from '../../storage/record.js';
 import type { Write } from '../write.js';
-import { type Book, type Ending, newBook } from './book.js';
+import type { Ending } from './book.js';
 import { type Behind, released, withFirst, withLast, withoutHead } from './lane-records.js';
 import type { Lane } from './lanes.js';
 import {
   afterLast,
   BOOK_KEY,
-  decodeEntry,
-  decodeLane,
-  decodeSentNote,
-  decodeSeq,
-  ENTRIES,
   type Entry,
   type Expected,
   encodeEntry,
@@ -29,19 +22,13 @@ import {
   heldAt,
   type LaneRecord,
   LoggedWrite,
-  laneAt,
   lastOfKeyAt,
   nextKey,
   type SentNote,
   sentKey,
   seqIn,
 } from './layout.js';
-
-/** A lane that waits for an operator; without a key, that of the whole scope. */
-export interface HeldLane {
-  scope: string;
-  key?: string;
-}
+import { LogReader } from './log-reader.js';
 
 export interface NewEntry {
   write: Write;
@@ -89,38 +76,24 @@ const SENDING_STEP = 8192;
  * The accepted writes that the remote has not confirmed, in LevelDB: entries by sequence number, and for each key a
  * lane that says whose turn it is. One `fdatasync` serves all that arrive together. Memory holds counts, no entries.
  */
-export class WriteAheadLog {
-  readonly book: Book;
-  readonly damage: DamageReport;
+export class WriteAheadLog extends LogReader {
   private readonly writes: GroupCommit;
-  /** Sequence numbers below are of an earlier run. */
-  readonly firstOfThisRun: number;
-  private readonly sentBefore: number;
   private setAside: Promise<void> | undefined;
   private acknowledgedUpTo: () => number = () => 0;
   private closing: () => WriteOp[] = () => [];
-  /** Entries that have left otherwise than by their turn: what was read of the log before may show them still. */
-  endedOutOfTurn = 0;
   private firstHeld = Number.POSITIVE_INFINITY;
   /** The last group that the mark is told of once it is on the disk. */
   private markedGroup: number;
 
   /** @throws GatewayError `GATEWAY_STORAGE` when the book is damaged, or of an earlier time than the mark. */
   constructor(
-    private readonly database: Database,
+    database: Database,
     logger: Logger,
     private readonly mark?: LogMark,
   ) {
-    this.damage = new DamageReport(logger);
-    this.book =
-      this.read<Book>(BOOK_KEY, 'the book of the log', (body) => ({
-        ...newBook(),
-        ...JSON.parse(body.toString()),
-      })) ?? newBook();
+    super(database, logger);
     mark?.check(this.book.groups);
     this.markedGroup = this.book.groups;
-    this.firstOfThisRun = this.book.next;
-    this.sentBefore = this.book.sentUpTo;
     this.writes = new GroupCommit(database, {
       sync: 'every-write',
       closing: () => [...this.closing(), this.bookRecord()],
@@ -132,75 +105,10 @@ export class WriteAheadLog {
     this.acknowledgedUpTo = upTo;
   }
 
-  get isEmpty(): boolean {
-    return this.book.entries === 0;
-  }
-
-  get writeFailure(): GatewayError | undefined {
-    return this.database.writeFailure;
-  }
-
-  get scopeLanes(): number {
-    return this.book.scopeLanes;
-  }
-
-  laneRecord(at: string): LaneRecord | undefined {
-    if (this.book.entries === 0 && this.book.held === 0) return undefined;
-    return this.read(at, 'a lane of the log', decodeLane);
-  }
-
-  /** The lane of an entry just read: mostly it is alone in it, and that can be told without reading the lane. */
-  laneRecordOf({ seq, isAlone, inScopeOrder, write }: Entry): LaneRecord | undefined {
-    // One that ended out of turn since it was read has left no record, and gets none.
-    if (this.endedOutOfTurn > 0 && this.database.read(entryKey(seq)) === undefined) return undefined;
-    const isStillAlone = isAlone && this.database.read(nextKey(seq)) === undefined;
-    return isStillAlone
-      ? withLast(undefined, seq, false)
-      : this.laneRecord(laneAt(write.scope, inScopeOrder ? undefined : write.key));
-  }
-
-  /** @throws GatewayError `GATEWAY_STORAGE` for a damaged entry. */
-  entry(seq: number): Entry | undefined {
-    return this.read(entryKey(seq), `entry ${seq} of the log`, (body) => decodeEntry(seq, body));
-  }
-
-  /** The sequence number of the oldest entry; undefined: there is none. */
-  async firstSeq(): Promise<number | undefined> {
-    if (this.isEmpty) return undefined;
-    const range = { gt: entryKey(this.book.acknowledged), lt: afterLast(ENTRIES), limit: 1 };
-    const [first] = await this.database.level.keys(range).all();
-    return first === undefined ? undefined : seqIn(ENTRIES, first);
-  }
-
-  /** Those that can be read, in order. */
-  async entriesAfter(seq: number, limit: number): Promise<Entry[]> {
-    const range = { gt: entryKey(seq), lt: afterLast(ENTRIES), limit };
-    const records = await this.database.level.iterator(range).all();
-    return records.flatMap(([key, record]) => {
-      const body = openRecord(key, record);
-      return body ? [decodeEntry(seqIn(ENTRIES, key), body)] : [];
-    });
-  }
-
-  /** Lanes that wait for an operator, by the scope and (unless it is the lane of the scope) the key. */
-  async *heldLanes(): AsyncGenerator<HeldLane> {
-    if (this.book.held === 0) return;
-    for await (const [at, record] of this.database.level.iterator({ gte: HELD, lt: afterLast(HELD) })) {
-      const body = openRecord(at, record);
-      if (body) yield JSON.parse(body.toString()) as HeldLane;
-    }
-  }
-
   /** Looks again from where scans must begin for the sake of held lanes: it is exact after a lane has been released. */
   async findFirstHeld(): Promise<void> {
     const [first] = await this.database.level.keys({ gte: HELD, lt: afterLast(HELD), limit: 1 }).all();
     this.firstHeld = first === undefined ? Number.POSITIVE_INFINITY : seqIn(HELD, first);
-  }
-
-  /** When the oldest entry was accepted. @throws GatewayError `GATEWAY_STORAGE` if it is damaged. */
-  async oldestAcceptedAt(): Promise<number | undefined> {
-    const first = await this.firstSeq();
-    return first === undefined ? undefined : this.entry(first)?.acceptedAt;
   }
 
   /** A number that nothing else has, and that is greater than all before it. */
@@ -302,34 +210,11 @@ export class WriteAheadLog {
     return this.commit(operations);
   }
 
-  /** The last entry of a key in the lane of its scope. */
-  lastOf({ scope, lasts }: Lane, key: string): number | undefined {
-    return lasts?.get(key)?.seq ?? this.read(lastOfKeyAt(scope, key), 'a key of a lane', decodeSeq);
-  }
-
-  /** The entry that follows another one in its lane; undefined also where the link is damaged. */
-  nextIn(lane: Lane, seq: number): number | undefined {
-    const linked = lane.links?.get(seq);
-    if (linked !== undefined) return linked;
-    const key = nextKey(seq);
-    const record = this.database.read(key);
-    const body = record && openRecord(key, record);
-    if (record && !body) this.damage.found(key, 'a link of the log');
-    return body && decodeSeq(body);
-  }
-
   /** The fence has passed that the lane's head had to wait for. */
   clearFence(lane: Lane): Promise<void> {
     const operations: WriteOp[] = [];
     this.setLane(lane, { ...(lane.record as LaneRecord), fenceFirst: false }, operations);
     return this.commit(operations);
-  }
-
-  /** Whether an entry of an earlier run may have been sent in it. */
-  mayHaveBeenSent({ seq, sent, expected }: Entry): boolean {
-    if (seq >= this.firstOfThisRun) return false;
-    if (sent) return true;
-    return expected ? this.database.read(sentKey(seq)) !== undefined : seq <= this.sentBefore;
   }
 
   /**
@@ -343,11 +228,6 @@ export class WriteAheadLog {
     this.setAside.catch(() => undefined); // the disk failed, and said so
     if (entry.seq <= this.book.sentUpTo) return undefined;
     return this.setAside.then(() => this.noteSending(entry)); // what is on its way may not reach this far
-  }
-
-  /** What was noted when an update was sent in an earlier run. */
-  sentNote({ seq }: Entry): SentNote | undefined {
-    return this.read(sentKey(seq), `the note on entry ${seq} of the log`, decodeSentNote);
   }
 
   /** It was not sent after all. */
@@ -490,14 +370,6 @@ export class WriteAheadLog {
     this.book.acknowledged = Math.max(this.book.acknowledged, upTo);
     const sentUpTo = Math.max(this.book.sentUpTo, this.pendingMark);
     return putRecord(BOOK_KEY, Buffer.from(JSON.stringify({ ...this.book, sentUpTo })));
-  }
-
-  private read<T>(key: string, what: string, decode: (body: Buffer) => T): T | undefined {
-    const record = this.database.read(key);
-    if (!record) return undefined;
-    const body = openRecord(key, record);
-    if (!body) throw this.damage.found(key, what);
-    return decode(body);
   }
 }
 

@@ -40,6 +40,10 @@ function wentOverNewer(history: History, write: MadeWrite): boolean {
   if (told?.kind !== 'result' || seqs.length !== 1 || receipt?.status !== 'committed') return false;
   if (history.ruleOf(write).conflict !== 'local-wins' || isBlind(write)) return false;
   if (history.writes.some((earlier) => leavesBaseUnknown(earlier, write))) return false;
+  const ofItsKey = history.executions.filter(
+    ({ scope, key }) => scope === write.key.scope && key === write.key.key,
+  );
+  if (ofItsKey.some(({ lost }) => lost)) return false; // what it went over was there, and is not any more
   return history.executionsOf(write).some((execution) => {
     const earlier = history.executions.slice(0, history.executions.indexOf(execution));
     const under = earlier.findLast(
