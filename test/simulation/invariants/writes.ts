@@ -146,14 +146,14 @@ export function endOf(held: readonly Held[], index: number): number {
   return held[index + 1]?.at ?? Number.POSITIVE_INFINITY;
 }
 
-/** Between any two of these, somebody else has written to the key, or a write that our caller was told nobody knows of. */
+/** Between any two of these, somebody else has written to the key, or a write of which our caller knows nothing. */
 function wentOverOthers({ executions, writes }: History, repeated: readonly Execution[]): boolean {
   return repeated.every((execution, index) => {
     if (index === 0) return true;
     const from = executions.indexOf(repeated[index - 1] as Execution);
     const between = executions.slice(from, executions.indexOf(execution));
     return between.some(({ write, scope, key }) => {
-      const isOfOthers = write === undefined || isOutcomeUnknown(writes[write] as MadeWrite);
+      const isOfOthers = write === undefined || writes[write]?.told?.kind !== 'result';
       return isOfOthers && scope === execution.scope && key === execution.key;
     });
   });
