@@ -43,8 +43,18 @@ export function repeatOf(
   return id === undefined ? undefined : { id, fingerprint: fingerprintOf(input) };
 }
 
-/** Answers of finished calls that are kept of each family; those of calls under way stay in any case. */
-export const REPEATS_KEPT = 10_000;
+/** What is kept of each family's finished calls; those under way stay in any case, and so does the newest. */
+export interface RepeatBounds {
+  calls: number;
+  bytes: number;
+}
+
+/** No time: a gateway that was away for days still asks what became of its calls. */
+export const REPEATS_KEPT: RepeatBounds = { calls: 10_000, bytes: 64 * 1024 * 1024 };
+
+/** Families come from outside, so there is a bound on them; those beyond it share one. */
+const MOST_FAMILIES = 10_000;
+const OTHERS = 'others';
 
 /**
  * Whose names make room for each other: the keys that people choose, or the receipts of one gateway, which another's
@@ -52,6 +62,18 @@ export const REPEATS_KEPT = 10_000;
  */
 export function familyOf(id: string): string {
   return id.startsWith(RECEIPT) ? id.slice(0, id.lastIndexOf('-')) : 'keys';
+}
+
+/** The family of a name, among those there are already. */
+export function familyAmong(families: ReadonlyMap<string, unknown>, id: string): string {
+  if (id.startsWith(RECEIPT) && !id.includes('-')) return OTHERS; // of no gateway: theirs are an id, a dash and a number
+  const family = familyOf(id);
+  return families.has(family) || families.size < MOST_FAMILIES ? family : OTHERS;
+}
+
+/** Whether a gateway before us gave it. */
+export function isReceipt(id: string): boolean {
+  return id.startsWith(RECEIPT);
 }
 
 /** The name is taken by another call. */
@@ -63,10 +85,10 @@ export function fingerprintMismatch(): GatewayError {
   );
 }
 
-/** The metadata of a call without the name that its caller gave it. */
-export function withoutName(metadata: Payload): Payload {
-  if (!isObject(metadata.value) || !Object.hasOwn(metadata.value, KEY)) return metadata;
-  return Payload.of(Object.fromEntries(Object.entries(metadata.value).filter(([name]) => name !== KEY)));
+/** A call's input or metadata without the name that its caller gave it. */
+export function withoutName(part: Payload): Payload {
+  if (!isObject(part.value) || !Object.hasOwn(part.value, KEY)) return part;
+  return Payload.of(Object.fromEntries(Object.entries(part.value).filter(([name]) => name !== KEY)));
 }
 
 function nameIn(functionId: StateFunctionId, metadata: Json): string | undefined {

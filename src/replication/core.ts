@@ -92,7 +92,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     ground;
   const log = new WriteAheadLog(database, logger, ground.mark);
   const census = new Census(database, log.book, log.damage); // before anything is written
-  await log.findFirstHeld();
+  await log.findFloor();
   const ruleOf = (scope: string) => rules.for(scope);
   const lanes = new Lanes(log, (scope) => ruleOf(scope).order === 'scope');
   const mirror = await Mirror.open({
@@ -148,7 +148,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   const quarantine = new Quarantine(database, receiptOf, log.damage);
   const conflicts = new Conflicts(database, receiptOf, clock.now);
   await conflicts.load();
-  const repeats = new Repeats(database);
+  const repeats = new Repeats(database, log.damage);
   await repeats.load();
   const awaited = new AwaitedWrites(clock);
   const endings = new Endings(
@@ -235,7 +235,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     {
       mostInHand: window + MOST_BESIDE,
       ruleOf,
-      freshCalls: () => ground.callsUnderWay() - sender.inFlight,
+      freshCalls: () => ground.callsUnderWay() - sender.inFlight - settling.reading,
       earlierWorkerId: () => remote.earlierWorkerId,
     },
     clock,

@@ -1,3 +1,4 @@
+import { withoutName } from '../operations/repeats.js';
 import type { WriteOp } from '../storage/group-commit.js';
 import type { Lanes } from './log/lanes.js';
 import type { Quarantine, QuarantinedEntry } from './log/quarantine.js';
@@ -33,7 +34,7 @@ export class Decisions {
   async sendAgain(seq: number, change: (write: Write) => Write): Promise<{ receipt: string }> {
     const { writer, receipts, replay, log } = this.parts;
     const quarantined = this.staying(seq);
-    const write = change(quarantined.entry.write);
+    const write = unnamed(change(quarantined.entry.write));
     if (log.writeFailure) throw log.writeFailure;
     return this.deciding(seq, async () => {
       const again = await writer.again(write, seq, () => this.takeOut(quarantined, 'superseded'));
@@ -53,7 +54,8 @@ export class Decisions {
       const left = this.takeOut(quarantined, 'dropped');
       return isHeldForIt ? log.release(lane, left) : log.commit(left);
     });
-    if (isHeldForIt) replay.resume(lane);
+    if (isHeldForIt) replay.resume(lane.scope, lane.key);
+    else if (lane) lanes.release(lane);
   }
 
   /** For the batch of whatever happens to it. */
@@ -80,4 +82,10 @@ export class Decisions {
     if (this.decided.has(seq)) throw quarantine.notHere(seq);
     return quarantine.get(seq);
   }
+}
+
+/** It is another call now: under the name that its caller gave it, whoever knows that would not do it again. */
+function unnamed({ input, payload, metadata, traceparent, baggage }: Write): Write {
+  const named = withoutName(payload);
+  return { input, payload: named, metadata: metadata && withoutName(metadata), traceparent, baggage };
 }

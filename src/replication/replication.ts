@@ -143,6 +143,7 @@ export class Replication implements Service {
   private async lookAround(): Promise<void> {
     const { acceptance, expiry, log, replay, retention } = this.core;
     await this.space.look();
+    await log.findFloor().catch(() => undefined); // it may stay too low
     await expiry.look().catch(() => undefined); // the disk failed, and said so
     await retention.look().catch(() => undefined);
     acceptance.oldestAt = await log.oldestAcceptedAt().catch(() => undefined);

@@ -21,7 +21,9 @@ export interface Book {
   scopeLanes: number;
   /** Lanes that wait for an operator. */
   held: number;
-  /** Entries in them. */
+  /** Lanes that are held, or have been and are not empty yet. */
+  floors: number;
+  /** Entries in those that are held. */
   heldWrites: number;
   /** Groups that were written: the mark outside the store knows how many at least are on the disk. */
   groups: number;
@@ -40,6 +42,7 @@ export function newBook(): Book {
     conflictsWon: 0,
     scopeLanes: 0,
     held: 0,
+    floors: 0,
     heldWrites: 0,
     groups: 0,
   };

@@ -4,9 +4,9 @@ import { type Entry, type LaneRecord, laneAt } from './layout.js';
 /**
  * Whose turn it is in a lane, which has at most one unresolved attempt (replication section 1):
  * `free`: nobody's; `online`: a write that is not logged; `logged`: the lane's head in the log, from its sending to
- * its settlement; `unclear`: a write that was sent, not answered and not kept. Nothing leaves before a fence.
+ * its settlement; `next`: the lane's head waits to be sent; `unclear`: a write that was sent, not answered and not kept. Nothing leaves before a fence.
  */
-export type Turn = 'free' | 'online' | 'logged' | 'unclear';
+export type Turn = 'free' | 'online' | 'next' | 'logged' | 'unclear';
 
 /** A caller's write that waits in memory behind one that the remote has not answered. */
 export interface WaitingWrite {
@@ -63,6 +63,7 @@ export class Lanes {
   private readonly active = new Map<string, Lane>();
   /** By the time of their last use. */
   private readonly resting = new Map<string, Lane>();
+  private scopeLanesInMemory = 0;
 
   constructor(
     private readonly log: LaneLog,
@@ -109,7 +110,7 @@ export class Lanes {
   release(lane: Lane): void {
     if (lane.turn !== 'free' || lane.appending > 0 || lane.waiting?.length) return;
     if (this.active.get(lane.at) !== lane) return; // it was let go before, and begun anew since
-    this.active.delete(lane.at);
+    this.activeNoMore(lane);
     if (lane.record) this.rest(lane);
   }
 
@@ -119,7 +120,7 @@ export class Lanes {
     lane.view = undefined;
     lane.lasts = undefined;
     if (lane.turn !== 'free') return; // what was sent is still on its way, and nothing may pass it
-    this.active.delete(lane.at);
+    this.activeNoMore(lane);
     this.resting.delete(lane.at);
   }
 
@@ -141,7 +142,9 @@ export class Lanes {
       const own = laneAt(scope, key);
       return !this.active.has(own) && this.log.laneRecord(own) === undefined;
     }
-    return this.log.scopeLanes > 0 && this.log.laneRecord(laneAt(scope, undefined)) !== undefined;
+    if (this.log.scopeLanes === 0 && this.scopeLanesInMemory === 0) return false;
+    const whole = laneAt(scope, undefined);
+    return this.active.has(whole) || this.log.laneRecord(whole) !== undefined;
   }
 
   private openAt(scope: string, key: string | undefined): Lane {
@@ -155,7 +158,7 @@ export class Lanes {
     const lane = this.resting.get(at);
     if (!lane) return undefined;
     this.resting.delete(at);
-    this.active.set(at, lane);
+    this.activate(lane);
     return lane;
   }
 
@@ -172,7 +175,16 @@ export class Lanes {
       appending: 0,
       links: undefined,
     };
-    this.active.set(lane.at, lane);
+    this.activate(lane);
     return lane;
+  }
+
+  private activate(lane: Lane): void {
+    this.active.set(lane.at, lane);
+    if (lane.key === undefined) this.scopeLanesInMemory += 1;
+  }
+
+  private activeNoMore(lane: Lane): void {
+    if (this.active.delete(lane.at) && lane.key === undefined) this.scopeLanesInMemory -= 1;
   }
 }

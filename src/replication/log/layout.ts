@@ -16,8 +16,8 @@ export const LANES = 'log/lane/';
 const SCOPE_LANES = 'log/scope-lane/';
 /** In such a lane: the last entry of each key. */
 export const LAST_OF_KEY = 'log/last-of-key/';
-/** Lanes that wait for an operator. */
-export const HELD = 'log/held/';
+/** Lanes that wait for an operator, or have entries out of their order since they did. */
+export const FLOORS = 'log/floor/';
 export const BOOK_KEY = 'log/book';
 const NEXT = 'log/next/';
 const SENT = 'log/sent/';
@@ -44,7 +44,7 @@ export function laneAt(scope: string, key: string | undefined): string {
 }
 
 export const lastOfKeyAt = (scope: string, key: string): string => scopedKey(LAST_OF_KEY, scope, key);
-export const heldAt = (seq: number): string => seqKey(HELD, seq);
+export const floorAt = (seq: number): string => seqKey(FLOORS, seq);
 
 /** An accepted write in the log. */
 export interface Entry {
@@ -61,6 +61,8 @@ export interface Entry {
   expected?: Expected;
   /** The name under which its caller may ask for it again. */
   repeatId?: string;
+  /** In the lane of a scope: it was accepted on top of a write to its key that has lost to the remote's value. */
+  follows?: 'loser' | 'parked';
   /** The receipt that its frame carried when it went out before it was logged. */
   sentAs?: string;
   /** Size of its record. */
@@ -122,6 +124,7 @@ interface Head {
   w?: 1;
   i?: string;
   r?: string;
+  y?: 'loser' | 'parked';
   b?: Packed;
   a?: Packed;
   m?: string;
@@ -141,6 +144,7 @@ export function encodeEntry(entry: Omit<Entry, 'seq' | 'bytes'>): Buffer {
   if (inScopeOrder) head.w = 1;
   if (repeatId !== undefined) head.i = repeatId;
   if (sentAs !== undefined) head.r = sentAs;
+  if (entry.follows !== undefined) head.y = entry.follows;
   if (expected) {
     head.b = packView(expected.before);
     head.a = packView(expected.after);
@@ -181,6 +185,7 @@ export function decodeEntry(seq: number, body: Buffer): Entry {
   if (head.a !== undefined) entry.expected = { before: unpackView(head.b), after: unpackView(head.a) };
   if (head.i !== undefined) entry.repeatId = head.i;
   if (head.r !== undefined) entry.sentAs = head.r;
+  if (head.y !== undefined) entry.follows = head.y;
   return entry;
 }
 
@@ -232,35 +237,47 @@ export interface LaneRecord {
   heldBy: number;
   /** Entries up to this one were accepted on top of a write that lost to the remote's value; 0: none. */
   losesUpTo: number;
+  /** That write went to quarantine, and so do they. */
+  parks: boolean;
+  /** Scans begin before this entry as long as there is anything in the lane; 0: nothing is out of its order. */
+  floor: number;
 }
 
 const SEQ_BYTES = 6;
 const PLAIN_LANE_BYTES = 4 + SEQ_BYTES + SEQ_BYTES + 1;
-const LANE_BYTES = PLAIN_LANE_BYTES + SEQ_BYTES + SEQ_BYTES;
+const LANE_BYTES = PLAIN_LANE_BYTES + SEQ_BYTES + SEQ_BYTES + SEQ_BYTES;
+const FENCE_FIRST = 1;
+const PARKS = 2;
 
 /** Most lanes are neither held nor losing, and their records are shorter. */
-export function encodeLane({ count, head, last, fenceFirst, heldBy, losesUpTo }: LaneRecord): Buffer {
-  const isPlain = heldBy === 0 && losesUpTo === 0;
+export function encodeLane(lane: LaneRecord): Buffer {
+  const { count, head, last, fenceFirst, heldBy, losesUpTo, parks, floor } = lane;
+  const isPlain = heldBy === 0 && losesUpTo === 0 && floor === 0;
   const body = Buffer.allocUnsafe(isPlain ? PLAIN_LANE_BYTES : LANE_BYTES);
   body.writeUInt32BE(count, 0);
   body.writeUIntBE(head, 4, SEQ_BYTES);
   body.writeUIntBE(last, 4 + SEQ_BYTES, SEQ_BYTES);
-  body[PLAIN_LANE_BYTES - 1] = fenceFirst ? 1 : 0;
+  body[PLAIN_LANE_BYTES - 1] = (fenceFirst ? FENCE_FIRST : 0) | (parks ? PARKS : 0);
   if (isPlain) return body;
-  body.writeUIntBE(heldBy, PLAIN_LANE_BYTES, SEQ_BYTES);
-  body.writeUIntBE(losesUpTo, PLAIN_LANE_BYTES + SEQ_BYTES, SEQ_BYTES);
+  for (const [index, seq] of [heldBy, losesUpTo, floor].entries()) {
+    body.writeUIntBE(seq, PLAIN_LANE_BYTES + index * SEQ_BYTES, SEQ_BYTES);
+  }
   return body;
 }
 
 export function decodeLane(body: Buffer): LaneRecord {
-  const isPlain = body.length === PLAIN_LANE_BYTES;
+  const more = (index: number) =>
+    body.length === PLAIN_LANE_BYTES ? 0 : body.readUIntBE(PLAIN_LANE_BYTES + index * SEQ_BYTES, SEQ_BYTES);
+  const flags = body[PLAIN_LANE_BYTES - 1] ?? 0;
   return {
     count: body.readUInt32BE(0),
     head: body.readUIntBE(4, SEQ_BYTES),
     last: body.readUIntBE(4 + SEQ_BYTES, SEQ_BYTES),
-    fenceFirst: body[PLAIN_LANE_BYTES - 1] === 1,
-    heldBy: isPlain ? 0 : body.readUIntBE(PLAIN_LANE_BYTES, SEQ_BYTES),
-    losesUpTo: isPlain ? 0 : body.readUIntBE(PLAIN_LANE_BYTES + SEQ_BYTES, SEQ_BYTES),
+    fenceFirst: (flags & FENCE_FIRST) !== 0,
+    heldBy: more(0),
+    losesUpTo: more(1),
+    parks: (flags & PARKS) !== 0,
+    floor: more(2),
   };
 }
 

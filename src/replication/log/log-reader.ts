@@ -16,7 +16,7 @@ import {
   ENTRIES,
   type Entry,
   entryKey,
-  HELD,
+  FLOORS,
   type LaneRecord,
   laneAt,
   lastOfKeyAt,
@@ -89,6 +89,14 @@ export class LogReader {
     return this.read(entryKey(seq), `entry ${seq} of the log`, (body) => decodeEntry(seq, body));
   }
 
+  /** The same where a damaged one is like none: it is found, and told of, when its turn comes. */
+  readable(seq: number): Entry | undefined {
+    const key = entryKey(seq);
+    const record = this.database.read(key);
+    const body = record && openRecord(key, record);
+    return body && decodeEntry(seq, body);
+  }
+
   /** The sequence number of the oldest entry; undefined: there is none. */
   async firstSeq(): Promise<number | undefined> {
     if (this.isEmpty) return undefined;
@@ -110,7 +118,7 @@ export class LogReader {
   /** Lanes that wait for an operator, by the scope and (unless it is the lane of the scope) the key. */
   async *heldLanes(): AsyncGenerator<HeldLane> {
     if (this.book.held === 0) return;
-    for await (const [at, record] of this.database.level.iterator({ gte: HELD, lt: afterLast(HELD) })) {
+    for await (const [at, record] of this.database.level.iterator({ gte: FLOORS, lt: afterLast(FLOORS) })) {
       const body = openRecord(at, record);
       if (body) yield JSON.parse(body.toString()) as HeldLane;
     }

@@ -6,32 +6,63 @@ import type { Lane } from './lanes.js';
 import { type Entry, encodeEntry, entryKey } from './layout.js';
 import type { WriteAheadLog } from './write-ahead-log.js';
 
-/** Behind a write that leaves without being applied; beyond so many, what they show stays as it was computed until they are sent. */
+/** Behind a write that left something else than was computed; beyond so many, what they show stays as it was until they are sent. */
 const MOST_REBASED = 256;
+/** In the lane of a scope: behind a write that lost. */
+const MOST_FOLLOWERS = 4096;
 
 /**
- * What the updates behind a write that was not applied build on now: their records with what they will meet and make,
- * as far as the next write that does not depend on what was there.
+ * What the updates behind a write build on now: their records with what they will meet and make, as far as the next
+ * write that does not depend on what was there.
  */
 export function rebased(log: WriteAheadLog, lane: Lane, gone: Entry, base: View): WriteOp[] {
   const operations: WriteOp[] = [];
   const { key } = gone.write;
   let view = base;
-  let seq = gone.seq;
-  const { count = 0, last = 0 } = lane.record ?? {};
-  for (let left = Math.min(count - 1, MOST_REBASED); left > 0; left -= 1) {
-    const next = log.nextIn(lane, seq);
-    const entry = next === undefined ? undefined : log.entry(next);
-    if (!entry) return operations;
-    seq = entry.seq;
+  let last = gone.seq;
+  for (const entry of behind(log, lane, gone, MOST_REBASED)) {
+    last = entry.seq;
     if (entry.write.key !== key) continue;
     if (!entry.expected) return operations;
     const { after } = effectOf(entry.write.input, view);
     entry.expected = { before: view, after };
-    operations.push(putRecord(entryKey(seq), encodeEntry(entry)));
+    operations.push(rewritten(log, entry));
     view = after;
   }
-  if (seq === last && lane.key !== undefined) lane.view = view;
+  if (last === lane.record?.last && lane.key !== undefined) lane.view = view;
   lane.lasts?.delete(key);
   return operations;
+}
+
+/** In the lane of a scope: the writes to a key that were accepted on top of one that has lost, with a note of that. */
+export function followers(
+  log: WriteAheadLog,
+  lane: Lane,
+  gone: Entry,
+  follows: NonNullable<Entry['follows']>,
+): WriteOp[] {
+  const operations: WriteOp[] = [];
+  for (const entry of behind(log, lane, gone, MOST_FOLLOWERS)) {
+    if (entry.write.key === gone.write.key) operations.push(rewritten(log, { ...entry, follows }));
+  }
+  return operations;
+}
+
+/** As far as they are on the disk and can be read. */
+function* behind(log: WriteAheadLog, lane: Lane, { seq }: Entry, most: number): Generator<Entry> {
+  let at = seq;
+  const waiting = lane.record?.head === seq ? lane.record.count - 1 : (lane.record?.count ?? 0);
+  for (let left = Math.min(waiting, most); left > 0; left -= 1) {
+    const next = log.nextIn(lane, at);
+    const entry = next === undefined ? undefined : log.readable(next);
+    if (!entry) return;
+    at = entry.seq;
+    yield entry;
+  }
+}
+
+function rewritten(log: WriteAheadLog, entry: Entry): WriteOp {
+  const body = encodeEntry(entry);
+  log.book.bytes += body.length - entry.bytes;
+  return putRecord(entryKey(entry.seq), body);
 }

@@ -1,4 +1,5 @@
 import type { Logger } from '../../logger.js';
+import { withoutName } from '../../operations/repeats.js';
 import type { Json } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
 import type { Database } from '../../storage/database.js';
@@ -18,8 +19,8 @@ import {
   encodeSentNote,
   encodeSeq,
   entryKey,
-  HELD,
-  heldAt,
+  FLOORS,
+  floorAt,
   type LaneRecord,
   LoggedWrite,
   lastOfKeyAt,
@@ -81,7 +82,8 @@ export class WriteAheadLog extends LogReader {
   private setAside: Promise<void> | undefined;
   private acknowledgedUpTo: () => number = () => 0;
   private closing: () => WriteOp[] = () => [];
-  private firstHeld = Number.POSITIVE_INFINITY;
+  private floor = Number.POSITIVE_INFINITY;
+  private isFloorOld = true;
   /** The last group that the mark is told of once it is on the disk. */
   private markedGroup: number;
 
@@ -105,10 +107,12 @@ export class WriteAheadLog extends LogReader {
     this.acknowledgedUpTo = upTo;
   }
 
-  /** Looks again from where scans must begin for the sake of held lanes: it is exact after a lane has been released. */
-  async findFirstHeld(): Promise<void> {
-    const [first] = await this.database.level.keys({ gte: HELD, lt: afterLast(HELD), limit: 1 }).all();
-    this.firstHeld = first === undefined ? Number.POSITIVE_INFINITY : seqIn(HELD, first);
+  /** Looks again from where scans must begin for the sake of lanes that are out of their order, if that may have changed. */
+  async findFloor(): Promise<void> {
+    if (!this.isFloorOld) return;
+    this.isFloorOld = false;
+    const [first] = await this.database.level.keys({ gte: FLOORS, lt: afterLast(FLOORS), limit: 1 }).all();
+    if (!this.isFloorOld) this.floor = first === undefined ? Number.POSITIVE_INFINITY : seqIn(FLOORS, first);
   }
 
   /** A number that nothing else has, and that is greater than all before it. */
@@ -151,7 +155,7 @@ export class WriteAheadLog extends LogReader {
     const held = lane.record as LaneRecord;
     const entry = this.newEntry(lane, fields, false);
     const operations = [...together];
-    this.unhold(held, operations);
+    this.unhold(held);
     if (held.count > 0) this.link(lane, entry.seq, held.head, operations);
     this.setLane(lane, withFirst(held, entry.seq), operations);
     const { key } = entry.write;
@@ -165,21 +169,31 @@ export class WriteAheadLog extends LogReader {
   release(lane: Lane, together: readonly WriteOp[]): Promise<void> {
     const held = lane.record as LaneRecord;
     const operations = [...together];
-    this.unhold(held, operations);
+    this.unhold(held);
     this.setLane(lane, released(held), operations);
-    return this.commit(operations);
+    return this.writes.commit(operations);
   }
 
-  /** Makes a lane's head a set of another value; its receipt stays. */
-  async rewrite(lane: Lane, { expected: _, ...entry }: Entry, value: Json): Promise<Entry> {
-    const { scope, key, metadata, traceparent, baggage } = entry.write;
-    const input = { functionId: 'state::set', scope, key, value } as const;
-    const payload = Payload.of({ scope, key, value });
+  /**
+   * Lets a lane's head go out under another receipt, and as a set of another value if one is given; its own receipt stays. It
+   * is another call then, so the name that its caller gave it goes.
+   */
+  async rewrite(
+    lane: Lane,
+    { expected, ...entry }: Entry,
+    { sentAs, value }: { sentAs: string; value?: Json | undefined },
+  ): Promise<Entry> {
+    const { scope, key, traceparent, baggage } = entry.write;
+    const metadata = entry.write.metadata && withoutName(entry.write.metadata);
+    const isSet = value !== undefined;
+    const input = isSet ? ({ functionId: 'state::set', scope, key, value } as const) : entry.write.input;
+    const payload = isSet ? Payload.of({ scope, key, value }) : withoutName(entry.write.payload);
     const write = LoggedWrite.of({ input, payload, metadata, traceparent, baggage });
-    const rewritten = { ...entry, write };
+    const rewritten: Entry = { ...entry, write, sentAs };
+    if (!isSet && expected) rewritten.expected = expected;
     const body = encodeEntry(rewritten);
     this.book.bytes += body.length - entry.bytes;
-    await this.commit([putRecord(entryKey(entry.seq), body)]);
+    await this.writes.commit([putRecord(entryKey(entry.seq), body)]);
     lane.view = undefined;
     lane.lasts?.delete(key);
     return { ...rewritten, bytes: body.length };
@@ -203,7 +217,7 @@ export class WriteAheadLog extends LogReader {
     this.setLane(lane, left, operations);
     if (!left?.count) lane.view = undefined;
     if (lane.key === undefined) this.forgetLast(lane, entry, operations);
-    if (left && behind.held) this.hold(lane, left, operations);
+    if (left && behind.held) this.hold(left);
     this.book.entries -= 1;
     this.book.bytes -= entry.bytes;
     for (const operation of together) operations.push(operation);
@@ -322,8 +336,20 @@ export class WriteAheadLog extends LogReader {
 
   private setLane(lane: Lane, record: LaneRecord | undefined, operations: WriteOp[]): void {
     if (lane.key === undefined) this.book.scopeLanes += Number(!!record) - Number(!!lane.record);
+    this.setFloor(lane, lane.record?.floor ?? 0, record?.floor ?? 0, operations);
     lane.record = record;
     operations.push(record ? putRecord(lane.at, encodeLane(record)) : { type: 'del', key: lane.at });
+  }
+
+  /** Scans must begin before the entries that wait, or come after newer ones, however much is settled behind them. */
+  private setFloor({ scope, key }: Lane, before: number, after: number, operations: WriteOp[]): void {
+    if (before === after) return;
+    this.book.floors += Number(after > 0) - Number(before > 0);
+    if (before > 0) operations.push({ type: 'del', key: floorAt(before) });
+    this.isFloorOld = true;
+    if (after === 0) return;
+    operations.push(putRecord(floorAt(after), Buffer.from(JSON.stringify({ scope, key }))));
+    this.floor = Math.min(this.floor, after);
   }
 
   private forgetLast(lane: Lane, { seq, write: { key } }: Entry, operations: WriteOp[]): void {
@@ -332,20 +358,14 @@ export class WriteAheadLog extends LogReader {
     operations.push({ type: 'del', key: lastOfKeyAt(lane.scope, key) });
   }
 
-  /** Scans must begin before the entries that wait, however much is settled behind them. */
-  private hold(lane: Lane, record: LaneRecord, operations: WriteOp[]): void {
-    const from = heldFrom(record);
+  private hold(record: LaneRecord): void {
     this.book.held += 1;
     this.book.heldWrites += record.count;
-    this.firstHeld = Math.min(this.firstHeld, from);
-    const { scope, key } = lane;
-    operations.push(putRecord(heldAt(from), Buffer.from(JSON.stringify({ scope, key }))));
   }
 
-  private unhold(record: LaneRecord, operations: WriteOp[]): void {
+  private unhold(record: LaneRecord): void {
     this.book.held -= 1;
     this.book.heldWrites -= record.count;
-    operations.push({ type: 'del', key: heldAt(heldFrom(record)) });
   }
 
   private async setMoreAside(from: number): Promise<void> {
@@ -366,14 +386,12 @@ export class WriteAheadLog extends LogReader {
 
   private bookRecord(): WriteOp {
     this.book.groups += 1;
-    const upTo = Math.min(this.acknowledgedUpTo(), this.firstHeld - 1);
+    const upTo = Math.min(
+      this.acknowledgedUpTo(),
+      this.book.floors > 0 ? this.floor - 1 : Number.POSITIVE_INFINITY,
+    );
     this.book.acknowledged = Math.max(this.book.acknowledged, upTo);
     const sentUpTo = Math.max(this.book.sentUpTo, this.pendingMark);
     return putRecord(BOOK_KEY, Buffer.from(JSON.stringify({ ...this.book, sentUpTo })));
   }
-}
-
-/** The first entry that a held lane needs, or would need if it had any. */
-function heldFrom({ count, head, heldBy }: LaneRecord): number {
-  return count === 0 ? heldBy : Math.min(heldBy, head);
 }

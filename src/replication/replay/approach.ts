@@ -8,8 +8,8 @@ export interface Turn {
   ageMs: number;
   /** Its caller waits for the remote's answer: it is as fresh as any online write, and nothing speaks against it. */
   isAwaited: boolean;
-  /** A write before it in its lane has lost to the remote's value, and it was accepted on top of that. */
-  followsLoser: boolean;
+  /** A write before it has lost to the remote's value, or is in quarantine for it, and it was accepted on top of that. */
+  follows: 'loser' | 'parked' | undefined;
   /** What comes after it in its lane; asked only if it matters. */
   next: () => WriteClass | 'none';
 }
@@ -19,7 +19,7 @@ export type Approach =
   /** The remote's value comes first: it may be a conflict. */
   | { kind: 'look' }
   /** It goes the way of the write before it. */
-  | { kind: 'lose' }
+  | { kind: 'follow'; whom: 'loser' | 'parked' }
   | { kind: 'expire' }
   /** The next one takes its place. */
   | { kind: 'coalesce' };
@@ -27,10 +27,10 @@ export type Approach =
 const SEND: Approach = { kind: 'send' };
 
 /** The rules of its scope, in the order in which they count (replication sections 4 and 8). */
-export function approachOf({ rule, kind, ageMs, isAwaited, followsLoser, next }: Turn): Approach {
+export function approachOf({ rule, kind, ageMs, isAwaited, follows, next }: Turn): Approach {
   if (isAwaited) return SEND;
   if (rule.expireMs > 0 && ageMs > rule.expireMs) return { kind: 'expire' };
-  if (followsLoser && loses(rule, kind)) return { kind: 'lose' };
+  if (follows && loses(rule, kind)) return { kind: 'follow', whom: follows };
   if (rule.coalesce && kind === 'absolute' && next() === 'absolute') return { kind: 'coalesce' };
   return loses(rule, kind) ? { kind: 'look' } : SEND;
 }

@@ -55,7 +55,8 @@ export class Barrier {
     for await (const held of this.log.heldLanes()) {
       if (scope !== undefined && held.scope !== scope) continue;
       if (key !== undefined && held.key !== undefined && held.key !== key) continue;
-      count += this.log.laneRecord(laneAt(held.scope, held.key))?.count ?? 0;
+      const record = this.log.laneRecord(laneAt(held.scope, held.key));
+      if (record && record.heldBy > 0) count += record.count;
     }
     return count;
   }

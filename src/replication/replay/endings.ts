@@ -7,13 +7,15 @@ import type { Behind } from '../log/lane-records.js';
 import type { Lane } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
-import { rebased } from '../log/rebase.js';
+import { followers, rebased } from '../log/rebase.js';
 import type { Receipts } from '../log/receipts.js';
+import { type NamedEnd, namedEnd } from '../log/repeats.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { ConflictOutcome, ConflictPolicy, QuarantineReason } from '../operator.js';
 import { type ConfirmedChange, heldBefore } from '../retain/confirmed.js';
 import { type Known, UNKNOWN, type View } from '../view.js';
 import type { AwaitedWrites, RemoteAnswer } from './awaited.js';
+import { sameKnown } from './settlement.js';
 
 /** What is known of the remote's values, written together with the log. */
 export interface KnownValues {
@@ -32,6 +34,8 @@ export interface RetainedWrites {
     change: ConfirmedChange,
     receipt: string,
   ): void;
+  /** Nobody knows what the key holds now. */
+  outcomeUnknown(place: { scope: string; key: string }): void;
 }
 
 /** How a write ends. */
@@ -43,7 +47,8 @@ interface End {
   holds?: View;
   error?: ErrorBody;
   together?: readonly WriteOp[];
-  behind?: Behind;
+  /** Those that were accepted on top of it go the way it went. */
+  follow?: Behind['follow'];
   /** What the remote said. */
   answer?: RemoteAnswer | undefined;
 }
@@ -72,8 +77,7 @@ const PARKED: ErrorBody = {
 
 /** How an ended write is kept for callers that ask for it again. */
 export interface RepeatAnswers {
-  /** Its answer, if the remote gave one; else why it was given up, if it was. */
-  finish(id: string, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[];
+  finish(id: string, ended: NamedEnd): WriteOp[];
 }
 
 /** The ways in which a logged write leaves the log, each one batch: its receipt, its key's value, its count. */
@@ -98,8 +102,17 @@ export class Endings {
   ) {}
 
   /** The remote has it; `after` is what the key holds now. */
-  commit(lane: Lane, entry: Entry, after: View, answer?: RemoteAnswer): Promise<void> {
-    return this.end({ lane, entry, ending: 'committed', holds: after, answer });
+  commit(
+    lane: Lane,
+    entry: Entry,
+    after: View,
+    answer?: RemoteAnswer,
+    outcome: 'compare' | 'as-computed' = 'as-computed',
+  ): Promise<void> {
+    // Somebody else's change may be in it, too: those behind build on that.
+    const isNews = outcome === 'compare' && (lane.record?.count ?? 0) > 1 && isNewsTo(entry, after);
+    const together = isNews ? rebased(this.log, lane, entry, after) : [];
+    return this.end({ lane, entry, ending: 'committed', holds: after, together, answer });
   }
 
   /** The remote has it, and it went over somebody else's value. */
@@ -119,7 +132,7 @@ export class Endings {
   /** It lost to what the remote holds, and so do those that were accepted on top of it. */
   lose(lane: Lane, entry: Entry, found: View, policy: ConflictPolicy = 'local-wins'): Promise<void> {
     const together = this.conflict(entry, 'lost', found, policy);
-    return this.end({ lane, entry, ending: 'conflicted', holds: found, together, behind: { lose: true } });
+    return this.end({ lane, entry, ending: 'conflicted', holds: found, together, follow: 'loser' });
   }
 
   /** Later writes to the key take its place. What it was based on is what they are based on. */
@@ -145,7 +158,11 @@ export class Endings {
     this.log.book.accepted -= 1;
     const answer = { error };
     this.awaited.isAnswered(entry.seq); // nobody is told meanwhile that it was accepted
-    const written = this.log.depart({ lane, entry, together: this.finished(entry, answer) });
+    const together = [
+      ...this.finished(entry, namedEnd('refused', answer, error)),
+      ...this.rebased(lane, entry),
+    ];
+    const written = this.log.depart({ lane, entry, together });
     written.catch(() => this.awaited.tell(entry.seq, answer));
     return this.told(entry, written, answer);
   }
@@ -174,17 +191,22 @@ export class Endings {
     const together = [
       ...more,
       this.quarantine.add(entry, { reason, settledAt: this.now(), error }),
-      ...this.finished(entry, undefined, error),
+      ...this.finished(entry, namedEnd('refused', undefined, error)),
     ];
     // After a refusal the key holds what it held; after an unknown outcome nobody knows.
-    if (reason === 'unknown') this.known.forgetIn(together, scope, key);
+    if (reason === 'unknown') {
+      this.known.forgetIn(together, scope, key);
+      this.retained.outcomeUnknown(entry.write);
+    }
     together.push(...this.rebased(lane, entry, reason === 'unknown' ? UNKNOWN : undefined));
     this.log.book.quarantined[reason] += 1;
     this.logger.warn(
       { receipt: this.receipts.nameOf(entry.seq), function_id: functionId, reason, code: error.code },
       'a write went to quarantine',
     );
-    const behind = { held: reason !== 'overflow' && this.holds(scope), lose: reason === 'parked' };
+    const held = reason !== 'overflow' && this.holds(scope);
+    const follow = reason === 'parked' ? ('parked' as const) : undefined;
+    const behind = this.behind(lane, entry, together, { held, follow });
     return this.told(entry, this.log.depart({ lane, entry, together, behind }));
   }
 
@@ -199,15 +221,27 @@ export class Endings {
     };
   }
 
-  private end({ lane, entry, ending, holds, error, together = [], behind, answer }: End): Promise<void> {
-    const operations = [...together, ...this.finished(entry, answer, error)];
+  private end({ lane, entry, ending, holds, error, together = [], follow, answer }: End): Promise<void> {
+    const operations = [...together, ...this.finished(entry, namedEnd(ending, answer, error))];
     this.receipts.settle(entry, ending, this.now(), error);
     if (ending === 'committed' && holds && this.retained.wants(entry.write.scope))
       this.retain(operations, entry, holds, answer);
     if (holds) this.note(operations, entry, holds);
     if (ending !== 'committed') operations.push(...this.rebased(lane, entry, holds));
-    const departure = { lane, entry, together: operations, ...(behind && { behind }) };
+    const departure = {
+      lane,
+      entry,
+      together: operations,
+      behind: this.behind(lane, entry, operations, { follow }),
+    };
     return this.told(entry, this.log.end(departure, ending), answer);
+  }
+
+  /** In the lane of a key all that is behind it follows; in that of a scope, what is of the same key. */
+  private behind(lane: Lane, entry: Entry, together: WriteOp[], behind: Behind): Behind {
+    if (lane.key !== undefined || !behind.follow) return behind;
+    together.push(...followers(this.log, lane, entry, behind.follow));
+    return { ...behind, follow: undefined };
   }
 
   /** Those behind it were accepted on what it would have made. */
@@ -216,8 +250,8 @@ export class Endings {
     return rebased(this.log, lane, entry, holds ?? this.known.peek(scope, key));
   }
 
-  private finished({ repeatId }: Entry, answer: RemoteAnswer | undefined, error?: ErrorBody): WriteOp[] {
-    return repeatId === undefined ? [] : this.repeats.finish(repeatId, answer, error);
+  private finished({ repeatId }: Entry, ended: NamedEnd): WriteOp[] {
+    return repeatId === undefined ? [] : this.repeats.finish(repeatId, ended);
   }
 
   /** To be called before the value is noted, too. */
@@ -270,4 +304,10 @@ export class Endings {
     this.waiting.delete(seq);
     for (const tell of tells) tell();
   }
+}
+
+/** Whether something else came out than was computed. */
+function isNewsTo({ expected }: Entry, after: View): boolean {
+  if (!expected || after.kind === 'unknown') return false;
+  return expected.after.kind === 'unknown' || !sameKnown(expected.after, after, true);
 }

@@ -3,6 +3,7 @@ import type { Logger } from '../../logger.js';
 import type { LateAnswer } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import { noteMissingHead, noteMissingLane } from '../log/broken-lanes.js';
+import { whomItFollows } from '../log/lane-records.js';
 import type { Lane, Lanes } from '../log/lanes.js';
 import type { Entry, LaneRecord } from '../log/layout.js';
 import type { Scanner } from '../log/scanner.js';
@@ -47,6 +48,7 @@ export class Replay {
   private readonly inHand = new Map<Lane, InHand>();
   /** Those of them that may go on. */
   private readonly ready: Ready[] = [];
+  private readonly queued = new Set<Lane>();
   private readonly startedAt: number;
   private pumping = false;
   private isLoading = false;
@@ -127,13 +129,15 @@ export class Replay {
     if (!this.log.entry(entry.seq)) return undefined; // its lane would be begun anew, with a record of what is gone
     const lane = this.lanes.openOf(entry);
     const { record } = lane;
+    const isNobodysTurn = lane.turn === 'free' || lane.turn === 'next';
     const isWaiting =
-      record?.head === entry.seq && record.heldBy === 0 && !record.fenceFirst && lane.turn === 'free';
-    if (!isWaiting || lane.appending > 0 || this.log.mayHaveBeenSent(entry)) {
+      record?.head === entry.seq && record.heldBy === 0 && !record.fenceFirst && isNobodysTurn;
+    if (!isWaiting || this.log.mayHaveBeenSent(entry)) {
       this.lanes.release(lane);
       return undefined;
     }
-    this.takeInHand(lane, entry); // until it is gone from the disk, nobody else may take it for a head
+    if (lane.turn === 'free') this.takeInHand(lane, entry);
+    lane.turn = 'logged'; // until it is gone from the disk, nobody else may take it for a head
     this.log.endedOutOfTurn += 1;
     const ended = end(lane);
     this.finish(lane, ended);
@@ -141,8 +145,9 @@ export class Replay {
   }
 
   /** Takes a lane up that an operator has let go on. */
-  resume(lane: Lane): void {
-    if (lane.turn === 'free') this.proceedOrStick(lane);
+  resume(scope: string, key: string | undefined): void {
+    const lane = this.lanes.openRecord(scope, key);
+    if (lane?.turn === 'free') this.proceedOrStick(lane);
     this.wake();
   }
 
@@ -159,6 +164,7 @@ export class Replay {
     while (this.mayTake()) {
       const ready = this.ready.shift();
       if (ready) {
+        this.queued.delete(ready.lane);
         this.begin(ready);
         continue;
       }
@@ -176,7 +182,8 @@ export class Replay {
     const now = this.clock.now();
     if (now < this.pausedUntil) return this.wakeIn(this.pausedUntil - now);
     if (this.inHand.size - this.ready.length >= this.options.mostInHand) return false;
-    if (this.pace.mayTake(now, this.sender.inFlight, this.options.freshCalls())) return true;
+    if (this.pace.mayTake(now, this.sender.inFlight + this.settling.reading, this.options.freshCalls()))
+      return true;
     const wait = this.pace.waitMs(now);
     return wait > 0 && this.wakeIn(wait);
   }
@@ -222,14 +229,23 @@ export class Replay {
   }
 
   private takeInHand(lane: Lane, entry: Entry): void {
-    lane.turn = 'logged';
+    lane.turn = 'next';
     this.inHand.set(lane, { entry });
     this.witness.writeStarted(entry.write.scope, entry.write.key);
   }
 
+  /** Once: one whose head has ended meanwhile is still there for the next. */
+  private queue(ready: Ready, place: 'first' | 'last' = 'last'): void {
+    if (this.queued.has(ready.lane)) return;
+    this.queued.add(ready.lane);
+    if (place === 'first') this.ready.unshift(ready);
+    else this.ready.push(ready);
+  }
+
   private begin({ lane, step }: Ready): void {
     const inHand = this.inHand.get(lane);
-    if (!inHand) return;
+    if (!inHand || (step === 'approach' && lane.turn !== 'next')) return; // it has ended meanwhile
+    lane.turn = 'logged';
     if (step === 'send') this.send(lane, inHand);
     else this.approach(lane, inHand);
   }
@@ -246,10 +262,14 @@ export class Replay {
         this.finish(lane, step.written);
         break;
       case 'send':
-        this.ready.push({ lane, step: 'send' });
+        this.queue({ lane, step: 'send' });
         break;
       case 'not-sent':
-        this.ready.unshift({ lane, step: 'send' });
+        this.queue({ lane, step: 'send' }, 'first');
+        break;
+      case 'begin':
+        lane.turn = 'next';
+        this.queue({ lane, step: 'approach' });
         break;
       case 'not-there':
         // A function that is missing is missing for every key.
@@ -277,8 +297,8 @@ export class Replay {
       rule,
       kind: write.kind,
       ageMs: this.clock.now() - acceptedAt,
-      isAwaited: this.awaited.has(seq),
-      followsLoser: seq <= (lane.record as LaneRecord).losesUpTo,
+      isAwaited: entry.isAlone && this.awaited.has(seq),
+      follows: whomItFollows(lane.record as LaneRecord, entry),
       next: () => this.nextClass(lane, entry),
     });
     switch (approach.kind) {
@@ -288,9 +308,9 @@ export class Replay {
       case 'look':
         this.lookAt(lane, () => this.settling.look(lane, inHand));
         return;
-      case 'lose': {
+      case 'follow': {
         const found = this.witness.peek(write.scope, write.key);
-        const goes = rule.conflict === 'park' ? 'park' : 'lose';
+        const goes = approach.whom === 'parked' ? 'park' : 'lose';
         this.finish(lane, this.endings[goes](lane, entry, found, rule.conflict));
         return;
       }
@@ -314,6 +334,7 @@ export class Replay {
   private lookAt(lane: Lane, look: (inHand: InHand) => Promise<Next>): void {
     const inHand = this.inHand.get(lane);
     if (!inHand) return;
+    lane.turn = 'logged';
     this.looking += 1;
     look(inHand)
       .then((next) => this.goOn(lane, next))
@@ -374,7 +395,7 @@ export class Replay {
     const next = record && record.count > 0 && record.heldBy === 0 ? this.log.entry(record.head) : undefined;
     if (next) {
       this.takeInHand(lane, next);
-      this.ready.push({ lane, step: 'approach' });
+      this.queue({ lane, step: 'approach' });
     } else {
       noteMissingHead(this.log, lane);
       this.inHand.delete(lane);

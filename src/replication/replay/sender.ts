@@ -3,7 +3,7 @@ import type { Payload } from '../../protocol/payload.js';
 import type { LateAnswer, RemoteCall } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
 import type { Lane } from '../log/lanes.js';
-import type { Entry, SentNote } from '../log/layout.js';
+import type { SentNote } from '../log/layout.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
 import type { Witness } from '../mirror/witness.js';
 import type { RemoteCaller } from '../remote-caller.js';
@@ -83,7 +83,7 @@ export class Sender {
   lateAnswerOf(lane: Lane, inHand: InHand, tell: Tell): LateAnswer {
     const workerId = this.options.workerId();
     return {
-      answered: (answer) => tell(this.answered(lane, inHand, answer)),
+      answered: (answer) => tell(this.judged(lane, inHand, answer)),
       gone: ({ code }) => {
         const how = code === 'GATEWAY_TIMEOUT' ? 'late' : 'lost';
         tell(this.settle(lane, { how, workerId, at: this.clock.now() }));
@@ -97,7 +97,7 @@ export class Sender {
     this.caller.call(this.callOf(inHand), patienceMs, this.lateAnswerOf(lane, inHand, tell)).then(
       (answer) => {
         this.inFlight -= 1;
-        tell(this.answered(lane, inHand, answer));
+        tell(this.judged(lane, inHand, answer));
       },
       (error: unknown) => {
         this.inFlight -= 1;
@@ -105,6 +105,15 @@ export class Sender {
         if (step) tell(step);
       },
     );
+  }
+
+  /** A record that cannot be read, or a disk that has failed, holds up this lane only. */
+  private judged(lane: Lane, inHand: InHand, answer: RemoteAnswer): Step {
+    try {
+      return this.answered(lane, inHand, answer);
+    } catch (error) {
+      return { kind: 'stuck', error };
+    }
   }
 
   /** What the remote said to a lane's head. */
@@ -115,7 +124,7 @@ export class Sender {
       case 'applied':
         return inHand.onlyIf
           ? this.compared(lane, inHand, inHand.onlyIf, outcome.result)
-          : ended(this.applied(lane, entry, answer));
+          : ended(this.applied(lane, inHand, answer));
       case 'refused':
         return ended(this.endings.refuse(lane, entry, outcome.error));
       case 'not-now':
@@ -153,7 +162,7 @@ export class Sender {
     return { kind: 'look', look: (inHand) => this.settling.afterUnanswered(lane, inHand, unanswered, true) };
   }
 
-  private applied(lane: Lane, entry: Entry, answer: RemoteAnswer): Promise<void> {
+  private applied(lane: Lane, { entry, note }: InHand, answer: RemoteAnswer): Promise<void> {
     this.replayed += 1;
     const { write, seq } = entry;
     const { after, oldValue } = changeIn(write.functionId, answer.result);
@@ -165,11 +174,13 @@ export class Sender {
     // caller has waited for it is based on nothing older than itself.
     const isConflict =
       !entry.expected &&
-      !this.awaited.has(seq) &&
+      !(entry.isAlone && this.awaited.has(seq)) &&
       oldValue !== undefined &&
       !isExpected(base, oldValue) &&
       !isExpected(after, oldValue);
-    if (!isConflict) return this.endings.commit(lane, entry, after, answer);
+    // A marker changes the value each time; what others changed beside it is met when the next is sent.
+    if (!isConflict)
+      return this.endings.commit(lane, entry, after, answer, note?.marker ? 'as-computed' : 'compare');
     const { conflict } = this.options.ruleOf(write.scope);
     return this.endings.commitOver(lane, entry, after, knownValue(oldValue), answer, conflict);
   }

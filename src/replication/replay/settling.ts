@@ -2,6 +2,7 @@ import type { ErrorBody } from '../../errors.js';
 import { Payload } from '../../protocol/payload.js';
 import type { RemoteCall } from '../../remote/calls.js';
 import type { Clock } from '../clock.js';
+import { whomItFollows } from '../log/lane-records.js';
 import type { Lane } from '../log/lanes.js';
 import { type Entry, type LaneRecord, valueText } from '../log/layout.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
@@ -40,6 +41,8 @@ export type SettlingRule = Pick<
 
 /** What comes next for a lane's head. */
 export type Next =
+  /** It was not sent before. */
+  | { kind: 'begin' }
   /** It goes out (again). */
   | { kind: 'send' }
   /** The same, but not at once: the remote has just failed at it. */
@@ -58,6 +61,9 @@ const UNKNOWN_OUTCOME: ErrorBody = {
 
 /** Looks at the remote where a write cannot simply be sent: after an unanswered attempt, and where a conflict matters. */
 export class Settling {
+  /** Reads in flight. */
+  reading = 0;
+
   constructor(
     private readonly log: WriteAheadLog,
     private readonly fence: Fence,
@@ -77,7 +83,7 @@ export class Settling {
     }
     const fenced = await this.fence.passed(unanswered);
     if ((lane.record as LaneRecord).fenceFirst) await this.log.clearFence(lane);
-    if (!wasSent) return SEND;
+    if (!wasSent) return { kind: 'begin' };
     return classOf(inHand.entry.write.input) === 'relative'
       ? this.settleRelative(lane, inHand, fenced)
       : this.settleAbsolute(lane, inHand, unanswered, fenced);
@@ -142,7 +148,7 @@ export class Settling {
       fenced,
       newer: this.newerIn(lane, entry),
       conflict: this.options.ruleOf(scope).conflict,
-      followsLoser: entry.seq <= (lane.record as LaneRecord).losesUpTo,
+      followsLoser: whomItFollows(lane.record as LaneRecord, entry) !== undefined,
       nullIsAbsent: this.options.nullIsAbsent(),
     });
     switch (decision.kind) {
@@ -203,18 +209,12 @@ export class Settling {
     };
     const { callFunction } = this.options;
     const decision = await decideByFunction(callFunction, conflictFunctionId, disagreement, this.clock);
-    switch (decision.kind) {
-      case 'remote':
-        return ended(this.endings.lose(lane, entry, found, conflict));
-      case 'park':
-        return ended(this.endings.park(lane, entry, found, conflict));
-      case 'value':
-        inHand.entry = await this.log.rewrite(lane, entry, decision.value);
-        break;
-      case 'local':
-    }
+    if (decision.kind === 'remote') return ended(this.endings.lose(lane, entry, found, conflict));
+    if (decision.kind === 'park') return ended(this.endings.park(lane, entry, found, conflict));
     // The remote may have taken an earlier attempt under the write's own receipt.
-    inHand.entry = { ...inHand.entry, sentAs: this.options.receiptOf(this.log.takeNumber()) };
+    const sentAs = this.options.receiptOf(this.log.takeNumber());
+    const value = decision.kind === 'value' ? decision.value : undefined;
+    inHand.entry = await this.log.rewrite(lane, entry, { sentAs, value });
     const isSet = inHand.entry.write.functionId === 'state::set';
     inHand.onlyIf = isSet && isComparable(found) && this.options.comparesAndSets() ? found : undefined;
     return SEND;
@@ -238,7 +238,9 @@ export class Settling {
   private async readBack({ write: { scope, key } }: Entry): Promise<Known | undefined> {
     const call = this.options.callOf('state::get', { payload: Payload.of({ scope, key }) });
     for (let pauseMs = 100; ; pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)) {
+      this.reading += 1;
       const answer = await this.caller.call(call, this.options.patienceMs).catch(() => undefined);
+      this.reading -= 1;
       if (answer?.error && isRefusal(answer.error)) return undefined;
       if (answer && !answer.error) return answer.result ? valueText(answer.result.text) : ABSENT;
       await this.clock.wait(pauseMs, this.stopping);

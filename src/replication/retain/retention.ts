@@ -180,6 +180,11 @@ export class Retention {
     return this.store.put(place, { at, epoch, after, ...(receipt !== undefined && { receipt }) }, before);
   }
 
+  /** Nobody knows what the key holds now, so nothing can tell whether it was lost. */
+  outcomeUnknown({ scope, key }: Place): void {
+    if (this.wants(scope)) this.watchNoMore({ scope, key });
+  }
+
   /** What is told of once is not told of again on the next connection. */
   private watchNoMore(place: Place): void {
     this.confirmed(place, { before: UNKNOWN, after: UNKNOWN });

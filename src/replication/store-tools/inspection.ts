@@ -63,7 +63,7 @@ export function emptyCounts(): Inspection['records'] {
     links: 0,
     sent_notes: 0,
     book: 0,
-    held: 0,
+    floors: 0,
     last_of_key: 0,
     quarantined: 0,
     receipt_packs: 0,

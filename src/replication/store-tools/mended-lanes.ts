@@ -5,7 +5,7 @@ import {
   encodeLane,
   encodeSeq,
   entryKey,
-  heldAt,
+  floorAt,
   type LaneRecord,
   lastOfKeyAt,
   nextKey,
@@ -62,23 +62,27 @@ export class MendedLanes {
     return at.startsWith(SCOPE_LANES);
   }
 
-  finish(): { held: number; scopeLanes: number } {
+  finish(): { held: number; heldWrites: number; scopeLanes: number } {
+    let heldWrites = 0;
     for (const at of this.held) {
       const lane = decodeLane(this.filler.read(at) as Buffer);
       const { scope, key } = namesOfLane(at);
-      this.filler.put(heldAt(heldFrom(lane)), Buffer.from(JSON.stringify({ scope, key })));
+      const floor = heldFrom(lane);
+      heldWrites += lane.count;
+      this.filler.put(at, encodeLane({ ...lane, floor }));
+      this.filler.put(floorAt(floor), Buffer.from(JSON.stringify({ scope, key })));
     }
-    return { held: this.held.size, scopeLanes: this.scopeLanes };
+    return { held: this.held.size, heldWrites, scopeLanes: this.scopeLanes };
   }
 
   private begin(at: string): LaneRecord {
     const record = this.source.read(at);
     const body = record && soundBody(at, record);
     // Of a lane whose record cannot be read, what was sent before it was lost has to end first.
-    const old = body ? decodeLane(body) : { fenceFirst: true, heldBy: 0, losesUpTo: 0 };
+    const old = body ? decodeLane(body) : { fenceFirst: true, heldBy: 0, losesUpTo: 0, parks: false };
     const heldBy = old.heldBy > 0 && this.isInQuarantine(old.heldBy) ? old.heldBy : 0;
     if (heldBy > 0) this.held.add(at);
-    return { ...old, heldBy, count: 0, head: 0, last: 0 };
+    return { ...old, heldBy, count: 0, head: 0, last: 0, floor: 0 };
   }
 
   private isInQuarantine(seq: number): boolean {

@@ -7,6 +7,7 @@ import { type Book, newBook } from '../log/book.js';
 import {
   BOOK_KEY,
   decodeEntry,
+  decodeLane,
   ENTRIES,
   type Entry,
   LAST_OF_KEY,
@@ -96,8 +97,10 @@ export class Rebuild {
       for (const [key, record] of rows) this.take(key, record);
       await this.filler.flushIfFull();
     }
-    const { held, scopeLanes } = this.lanes.finish();
+    const { held, heldWrites, scopeLanes } = this.lanes.finish();
     this.book.held += held;
+    this.book.floors += held;
+    this.book.heldWrites += heldWrites;
     this.book.scopeLanes += scopeLanes;
     this.filler.put(IDENTITY_KEY, encodeIdentity(this.options.identity));
     this.filler.put(MIRROR_SIZE_KEY, json({ bytes: this.mirrorBytes, clean: true }));
@@ -119,7 +122,7 @@ export class Rebuild {
     this.filler.put(key, body);
     this.kept[name] += 1;
     if (name === 'quarantined') this.countQuarantined(body);
-    if (name === 'held') this.book.held += 1;
+    if (name === 'floors') this.book.floors += 1;
     if (key.startsWith('mirror/')) this.mirrorBytes += bytesOf(key, body) + RECORD_HEADER_BYTES;
   }
 
@@ -189,12 +192,12 @@ export class Rebuild {
       case 'sent_notes':
         return this.taken.has(seqIn(SENT_NOTES, key));
       case 'lanes':
-        if (!this.isMended(key)) return this.countLane(key);
+        if (!this.isMended(key)) return this.countLane(key, body);
         this.lanes.keepHold(key);
         return false;
       case 'last_of_key':
         return !this.isMended(laneAt(namesIn(LAST_OF_KEY, key).scope, undefined));
-      case 'held': {
+      case 'floors': {
         const { scope, key: ownKey } = JSON.parse(body.toString()) as { scope: string; key?: string };
         return !this.isMended(laneAt(scope, ownKey));
       }
@@ -207,7 +210,12 @@ export class Rebuild {
     }
   }
 
-  private countLane(key: string): true {
+  private countLane(key: string, body: Buffer): true {
+    const { heldBy, count } = decodeLane(body);
+    if (heldBy > 0) {
+      this.book.held += 1;
+      this.book.heldWrites += count;
+    }
     if (this.lanes.isOfScope(key)) this.book.scopeLanes += 1;
     return true;
   }

@@ -10,7 +10,7 @@ import {
   decodeSentNote,
   decodeSeq,
   ENTRIES,
-  HELD,
+  FLOORS,
   LANES,
   LAST_OF_KEY,
   laneAt,
@@ -47,7 +47,7 @@ export type SpaceName =
   | 'links'
   | 'sent_notes'
   | 'book'
-  | 'held'
+  | 'floors'
   | 'last_of_key'
   | 'quarantined'
   | 'receipt_packs'
@@ -78,7 +78,7 @@ const SPACES: readonly (Space & { prefix: string })[] = [
     isSound: (_, body) => body.length === 0 || decodeSentNote(body).marker >= 0,
   },
   { prefix: SCOPE_LANES, name: 'lanes', isSound: isLane },
-  { prefix: HELD, name: 'held', isSound: (_, body) => typeof json(body)['scope'] === 'string' },
+  { prefix: FLOORS, name: 'floors', isSound: (_, body) => typeof json(body)['scope'] === 'string' },
   { prefix: QUARANTINE, name: 'quarantined', isSound: isQuarantined },
   { prefix: RECEIPTS, name: 'receipt_packs', isSound: (_, body) => Array.isArray(json(body)) },
   { prefix: CONFLICTS, name: 'conflicts', isSound: (_, body) => typeof json(body)['receipt'] === 'string' },
@@ -165,7 +165,7 @@ export function describeDamaged(key: string, record: Buffer): DamagedRecord {
 
 const WORDS: Partial<Record<SpaceName, string>> = {
   book: 'the book of the log',
-  held: 'the note on a held lane',
+  floors: 'the note where scans begin for the sake of a lane',
   receipt_packs: 'a pack of receipts of settled writes',
   conflicts: 'the record of a conflict',
   identity: 'the identity of the gateway',

@@ -8,6 +8,7 @@ import type { Lane, Lanes } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import { backlogFull, fullness, type LogFill, type LogLimits } from '../log/limits.js';
 import type { Overflow } from '../log/overflow.js';
+import { rebased } from '../log/rebase.js';
 import type { Appended, NewEntry, WriteAheadLog } from '../log/write-ahead-log.js';
 import type { ScopeRule } from '../scope-rules.js';
 import { UNKNOWN, type View } from '../view.js';
@@ -139,6 +140,8 @@ export class Acceptance {
     const isOnly = this.pendingViewOf(lane, input.key) === undefined;
     const appended = this.log.putFirst(lane, { ...this.newEntry(write, base, effect, {}), together });
     if (isOnly) this.remember(lane, input.key, appended.entry.seq, effect.after);
+    const behind = rebased(this.log, lane, appended.entry, effect.after);
+    if (behind.length > 0) this.log.commit(behind).catch(() => undefined); // the disk failed, and said so
     const answer = acceptedAnswer(input, base, effect, this.options.receiptOf(appended.entry.seq));
     return this.accepted(lane, input, appended, { base, answer });
   }
@@ -198,7 +201,7 @@ export class Acceptance {
   /** The write that the new one replaces, where only the newest counts: alone in its lane, and not sent. */
   private replacedBy(lane: Lane, input: WriteInput): Entry | undefined {
     const { record } = lane;
-    if (record?.count !== 1 || lane.key === undefined) return undefined;
+    if (record?.count !== 1 || lane.key === undefined || record.heldBy > 0) return undefined;
     if (!this.options.ruleOf(lane.scope).coalesce || classOf(input) !== 'absolute') return undefined;
     if (lane.turn !== 'free' || lane.appending > 0 || record.fenceFirst) return undefined;
     const only = this.log.entry(record.head);

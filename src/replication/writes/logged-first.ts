@@ -10,7 +10,10 @@ import type { WaitingRoom } from './waiting.js';
 import { inLogUnanswered } from './writer-errors.js';
 
 /** How a write is known again, if it has a name. */
-export type Name = Pick<Manner, 'repeatId' | 'together'>;
+export interface Name extends Pick<Manner, 'repeatId' | 'together'> {
+  /** It is for us to see to it once it is in our log, whatever it meets: a gateway before us asks no more of its answer. */
+  isHandedOver?: boolean;
+}
 
 /** Writes that are on the disk before they are sent, also while the remote answers. */
 export class LoggedFirst {
@@ -30,12 +33,12 @@ export class LoggedFirst {
     return this.waitingRoom.waitIn(
       lane,
       (patienceLeft) => this.logAndWait(lane, write, manner, patienceLeft),
-      () => this.logAndWait(lane, write, manner, patienceMs),
+      () => this.logAndWait(lane, write, manner, 0),
     );
   }
 
   private async logAndWait(lane: Lane, write: Write, manner: Name, patienceMs: number): Promise<StateAnswer> {
-    const isAwaited = this.caller.available && this.writesThrough(lane.scope);
+    const isAwaited = patienceMs > 0 && this.caller.available && this.writesThrough(lane.scope);
     let seq = 0;
     try {
       const { entry, answer, isBlind } = this.acceptance.accept(lane, write, { ...manner, isAwaited });
@@ -46,7 +49,7 @@ export class LoggedFirst {
       const said = await remotely;
       if (said?.error) throw GatewayError.fromBody(said.error);
       if (said) return said.result ? { result: said.result } : {};
-      if (isAwaited && isBlind) throw inLogUnanswered(write.input.functionId, seq);
+      if (isAwaited && isBlind && !manner.isHandedOver) throw inLogUnanswered(write.input.functionId, seq);
       return accepted;
     } finally {
       this.awaited.tell(seq, undefined);

@@ -1,6 +1,6 @@
 import { GatewayError } from '../../errors.js';
 import type { StateAnswer } from '../../operations/calls.js';
-import { fingerprintMismatch, type Repeat } from '../../operations/repeats.js';
+import { fingerprintMismatch, isReceipt, type Repeat } from '../../operations/repeats.js';
 import { Payload } from '../../protocol/payload.js';
 import type { Clock } from '../clock.js';
 import type { NamedCall, Repeats } from '../log/repeats.js';
@@ -56,6 +56,7 @@ export class NamedCalls {
     }
     return this.writer.answerNamed(write, {
       repeatId: id,
+      isHandedOver: isReceipt(id),
       together: ({ seq, answer, isBlind }) => [
         this.repeats.begin(id, { fingerprint, seq, first: { result: answer.result?.text, isBlind } }),
       ],
@@ -67,7 +68,7 @@ export class NamedCalls {
     if (isUnderWay(known) && this.options.isAvailable() && isPending(this.options.receiptOf(known.seq))) {
       await this.settled(known.seq);
     }
-    return this.told(this.repeats.find(id) ?? known, input);
+    return this.told(id, this.repeats.find(id) ?? known, input);
   }
 
   private settled(seq: number): Promise<void> {
@@ -83,18 +84,29 @@ export class NamedCalls {
     });
   }
 
-  private told({ seq, first, ended }: NamedCall, input: WriteInput): StateAnswer {
+  private told(id: string, { seq, first, ended }: NamedCall, input: WriteInput): StateAnswer {
     if (ended?.kind === 'answered') {
       if (ended.error) throw GatewayError.fromBody(ended.error);
       return asAnswer(ended.result);
     }
-    const receipt = this.options.receiptOf(seq);
     const isBlind = first.isBlind && input.functionId !== 'state::set';
-    if ((!ended && !isBlind) || receipt?.status === 'committed') return asAnswer(first.result);
-    const error = receipt?.error ?? (ended?.kind === 'given-up' ? ended.error : undefined);
+    if (ended?.kind === 'committed' && !isBlind) return asAnswer(first.result && settledText(first.result));
+    // A gateway before us has handed it over: what becomes of it is seen here.
+    if (isReceipt(id) || (!ended && !isBlind)) return asAnswer(first.result);
+    const receipt = this.options.receiptOf(seq);
+    const isDecided = receipt?.status === 'superseded' || receipt?.status === 'dropped';
+    const error = isDecided
+      ? undefined
+      : (receipt?.error ?? (ended?.kind === 'given-up' ? ended.error : undefined));
     if (error) throw GatewayError.fromBody(error);
-    throw noAnswer(input.functionId, seq, receipt?.status ?? 'settled without one');
+    throw noAnswer(input.functionId, seq, receipt?.status ?? ended?.kind ?? 'settled');
   }
+}
+
+/** The first answer without the member that says that it waits. */
+function settledText(text: string): string {
+  const at = text.lastIndexOf(',"pending":true');
+  return at < 0 ? text : text.slice(0, at) + text.slice(at + ',"pending":true'.length);
 }
 
 function isUnderWay({ ended }: NamedCall): boolean {

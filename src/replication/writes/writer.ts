@@ -54,7 +54,7 @@ export class Writer {
     private readonly fence: Fence,
     private readonly caller: RemoteCaller,
     private readonly witness: Witness,
-    private readonly retention: Pick<Retention, 'wants' | 'confirmed'>,
+    private readonly retention: Pick<Retention, 'wants' | 'confirmed' | 'outcomeUnknown'>,
     private readonly options: WriterOptions,
     private readonly clock: Clock,
   ) {}
@@ -69,17 +69,11 @@ export class Writer {
     const lane = this.lanes.open(scope, key);
     const { patienceMs, ruleOf } = this.options;
     const rule = ruleOf(scope);
-    if (isLoggedFirst(rule, write)) return this.loggedFirst.answer(lane, write, {}, patienceMs);
-    if (rule.write === 'through' || !this.mustLearnFirst(lane, write)) {
-      return this.takeTurn(lane, write, rule, patienceMs);
-    }
-    lane.turn = 'online'; // whoever comes meanwhile comes after it
-    return this.learn(write.input).then(() => {
-      lane.turn = 'free';
-      const answer = this.accept(lane, write);
-      this.passOn(lane);
-      return answer;
-    });
+    return this.onceLearnt(lane, write, rule, () =>
+      isLoggedFirst(rule, write)
+        ? this.loggedFirst.answer(lane, write, {}, patienceMs)
+        : this.takeTurn(lane, write, rule, patienceMs),
+    );
   }
 
   /**
@@ -87,8 +81,12 @@ export class Writer {
    * too, gets the answer that it got first.
    */
   answerNamed(write: Write, name: Name): Promise<StateAnswer> {
-    const lane = this.lanes.open(write.input.scope, write.input.key);
-    return this.loggedFirst.answer(lane, write, name, this.options.patienceMs);
+    const { scope, key } = write.input;
+    const { patienceMs, ruleOf } = this.options;
+    const lane = this.lanes.open(scope, key);
+    return this.onceLearnt(lane, write, ruleOf(scope), () =>
+      this.loggedFirst.answer(lane, write, name, patienceMs),
+    );
   }
 
   /**
@@ -100,7 +98,7 @@ export class Writer {
     const append = (): Accepted => {
       if (lane.record?.heldBy !== quarantined) return this.acceptance.again(lane, write, together());
       const accepted = this.acceptance.insteadOfHeld(lane, write, together());
-      accepted.answer.then(() => this.replay.resume(lane)).catch(() => undefined); // who asked hears of it
+      accepted.answer.then(() => this.replay.resume(lane.scope, lane.key)).catch(() => undefined); // who asked hears of it
       return accepted;
     };
     return lane.turn === 'online' ? this.waitingRoom.placeIn(lane, append) : Promise.resolve(append());
@@ -183,6 +181,23 @@ export class Writer {
     } finally {
       this.lanes.release(lane);
     }
+  }
+
+  /** In a scope that writes behind, a write that needs the value before asks for it first. */
+  private onceLearnt(
+    lane: Lane,
+    write: Write,
+    rule: WriterRule,
+    answer: () => Promise<StateAnswer>,
+  ): Promise<StateAnswer> {
+    if (rule.write === 'through' || !this.mustLearnFirst(lane, write)) return answer();
+    lane.turn = 'online'; // whoever comes meanwhile comes after it
+    return this.learn(write.input).then(() => {
+      lane.turn = 'free';
+      const answered = answer();
+      this.passOn(lane);
+      return answered;
+    });
   }
 
   /** One that needs the value before it learns it, where that can be had. */
@@ -295,6 +310,7 @@ export class Writer {
   private forgetUnkept(lane: Lane, attempt: Attempt, code: string, place: Place, write?: Write): void {
     lane.turn = 'unclear';
     this.witness.forget(place.scope, place.key);
+    this.retention.outcomeUnknown(place);
     if (code === 'GATEWAY_OUTCOME_UNKNOWN') this.liftAfterFence(lane, place, attempt.workerId, 'lost');
     else attempt.follow(this.unkept(lane, place, attempt, write));
     this.keepWaiting(lane);

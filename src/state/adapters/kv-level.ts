@@ -1,11 +1,11 @@
 import { GatewayError } from '../../errors.js';
 import type { Logger } from '../../logger.js';
-import type { Repeat } from '../../operations/repeats.js';
+import type { Repeat, RepeatBounds } from '../../operations/repeats.js';
 import { DamageReport } from '../../storage/damage.js';
 import { Database, reasonOf } from '../../storage/database.js';
 import { GroupCommit, type GroupCommitOptions, type WriteOp } from '../../storage/group-commit.js';
+import { NamedRecords } from '../../storage/named-records.js';
 import { openRecord, putRecord } from '../../storage/record.js';
-import { Calls } from './kv-calls.js';
 import {
   ALL_VALUES,
   decodeEntry,
@@ -17,7 +17,6 @@ import {
 } from './kv-layout.js';
 import { Overlay, type Pending } from './kv-overlay.js';
 import { Places } from './kv-places.js';
-import type { RepeatWindow } from './kv-repeat-window.js';
 import type { Decide, Decision, FirstCall, KvStore, Row } from './kv-store.js';
 
 /** Rows per trip to the thread pool, and bytes after which it comes back earlier; the default of 16 KiB costs x2 to x7. */
@@ -39,8 +38,8 @@ export class LevelStore implements KvStore {
   constructor(
     folder: string,
     private readonly options: GroupCommitOptions,
-    /** For the names of calls; a new one each time the store is opened. */
-    private readonly newWindow: () => RepeatWindow<number>,
+    /** Of the calls with a name that are remembered. */
+    private readonly bounds: RepeatBounds,
     logger: Logger,
   ) {
     this.database = new Database(folder, logger);
@@ -56,7 +55,8 @@ export class LevelStore implements KvStore {
     if (this.whileOpen !== undefined) return;
     try {
       const places = await Places.load(this.database);
-      const calls = await Calls.load(this.database, this.damage, this.newWindow());
+      const calls = new NamedRecords<FirstCall>(this.database, this.damage, this.bounds);
+      await calls.load();
       this.whileOpen ??= { commits: new GroupCommit(this.database, this.options), places, calls };
     } catch (error) {
       await this.database.close();
@@ -89,7 +89,7 @@ export class LevelStore implements KvStore {
 
   firstOf(id: string): FirstCall | undefined {
     try {
-      return this.opened.calls.firstOf(id);
+      return this.opened.calls.find(id);
     } catch (error) {
       throw readingFailed('what is known of a call with an idempotency_key', error);
     }
@@ -164,7 +164,10 @@ export class LevelStore implements KvStore {
   ): Promise<void> {
     const { commits, places, calls } = this.opened;
     const operations: WriteOp[] = [];
-    if (repeat) calls.remember(repeat, before?.text, operations);
+    if (repeat) {
+      const { id, fingerprint } = repeat;
+      operations.push(...calls.finish(id, { fingerprint, before: before?.text }));
+    }
     if (write === 'nothing') return commits.commit(operations); // in order, so behind what is still on its way
     const at = valueKey(scope, key);
     if (write === 'delete') {
@@ -212,7 +215,7 @@ export class LevelStore implements KvStore {
 interface Opened {
   commits: GroupCommit;
   places: Places;
-  calls: Calls;
+  calls: NamedRecords<FirstCall>;
 }
 
 function hasValues(writes: ReadonlyMap<string, Pending>): boolean {

@@ -22,7 +22,7 @@ export class MemoryStore implements KvStore {
     const { write, answer } = decide(before);
     if (write === 'delete') this.remove(scope, key);
     else if (write !== 'nothing') this.put(scope, key, write.text);
-    if (repeat) this.calls.add(repeat.id, { fingerprint: repeat.fingerprint, before });
+    if (repeat) this.remember(repeat, before);
     return answer;
   }
 
@@ -46,6 +46,10 @@ export class MemoryStore implements KvStore {
 
   async scopes(): Promise<Iterable<string>> {
     return [...this.values.keys()];
+  }
+
+  private remember({ id, fingerprint }: Repeat, before: string | undefined): void {
+    this.calls.add(id, { fingerprint, before }, Buffer.byteLength(before ?? ''));
   }
 
   private put(scope: string, key: string, text: string): void {

@@ -1,124 +1,60 @@
-import { familyOf, REPEATS_KEPT } from '../../operations/repeats.js';
+import { familyAmong, type RepeatBounds } from '../../operations/repeats.js';
 
-export interface WindowBounds {
-  /** Calls of a family (`familyOf`) that are remembered; its oldest makes room. */
-  calls: number;
-  /** How long one is remembered, in milliseconds. */
-  ms: number;
-}
-
-export const DEFAULT_WINDOW: WindowBounds = { calls: REPEATS_KEPT, ms: 24 * 60 * 60 * 1000 };
-
-/** The names of calls that are remembered, each with something that belongs to it; bounded in number and in time. */
+/** The names of calls that are remembered in memory, each with something that belongs to it. */
 export class RepeatWindow<T> {
-  private readonly entries = new Map<string, Remembered<T>>();
-  private readonly families = new Map<string, Family<T>>();
-  private round: Iterator<Family<T>> | undefined;
+  private readonly contents = new Map<string, T>();
+  private readonly families = new Map<string, Family>();
 
-  constructor(
-    private readonly bounds: WindowBounds,
-    /** Milliseconds, going on over restarts. */
-    private readonly now: () => number,
-  ) {}
+  constructor(private readonly bounds: RepeatBounds) {}
 
   get(id: string): T | undefined {
-    const entry = this.entries.get(id);
-    return entry && !this.isOver(entry) ? entry.content : undefined;
+    return this.contents.get(id);
   }
 
-  /** Whether it is remembered, and its time is over. */
-  isExpired(id: string): boolean {
-    const entry = this.entries.get(id);
-    return entry !== undefined && this.isOver(entry);
-  }
-
-  /** Remembers an id from now on; `forgotten` are those that went for it, an older one of the same id among them. */
-  add(id: string, content: T): { at: number; forgotten: Forgotten<T>[] } {
-    const at = this.now();
-    const forgotten: Forgotten<T>[] = [];
-    const older = this.entries.get(id);
-    if (older) forgotten.push(this.forget(older));
-    const family = this.restore(id, content, at);
-    // A family that nobody adds to any more grows old too.
-    for (const each of [family, this.nextFamily()]) this.makeRoom(each, forgotten);
-    return { at, forgotten };
-  }
-
-  /** Remembers an id again as of before a restart, the oldest first; gives its family. */
-  restore(id: string, content: T, at: number): Family<T> {
-    const name = familyOf(id);
-    const family = this.families.get(name) ?? new Family<T>(name);
-    const entry = { id, at, content };
-    this.entries.set(id, entry);
+  /** Remembers an id that is not remembered. The oldest of its family make room; the newest stays, however large it is. */
+  add(id: string, content: T, bytes: number): void {
+    this.contents.set(id, content);
+    const name = familyAmong(this.families, id);
+    const family = this.families.get(name) ?? new Family();
     this.families.set(name, family);
-    family.push(entry);
-    return family;
+    family.push({ id, bytes });
+    while (this.isFull(family) && family.size > 1) this.contents.delete(family.shift().id);
   }
 
-  private makeRoom(family: Family<T>, forgotten: Forgotten<T>[]): void {
-    for (let oldest = family.oldest; oldest; oldest = family.oldest) {
-      const isThere = this.entries.get(oldest.id) === oldest;
-      if (isThere && family.size <= this.bounds.calls && !this.isOver(oldest)) return;
-      if (isThere) forgotten.push(this.forget(oldest));
-      family.dropOldest();
-    }
-    this.families.delete(family.name);
-  }
-
-  private forget({ id, content }: Remembered<T>): Forgotten<T> {
-    this.entries.delete(id);
-    return { id, content };
-  }
-
-  /** Each in turn; there is one at least. */
-  private nextFamily(): Family<T> {
-    this.round ??= this.families.values();
-    const { done, value } = this.round.next();
-    if (!done) return value;
-    this.round = undefined;
-    return this.nextFamily();
-  }
-
-  private isOver({ at }: Remembered<T>): boolean {
-    return this.now() - at >= this.bounds.ms;
+  private isFull({ size, bytes }: Family): boolean {
+    return size > this.bounds.calls || bytes > this.bounds.bytes;
   }
 }
 
 /** Calls as they came. A `Map` would keep the order too, but looks longer and longer for its oldest as they go. */
-class Family<T> {
-  private calls: Remembered<T>[] = [];
+class Family {
+  bytes = 0;
+  private calls: Remembered[] = [];
   private gone = 0;
-
-  constructor(readonly name: string) {}
 
   get size(): number {
     return this.calls.length - this.gone;
   }
 
-  get oldest(): Remembered<T> | undefined {
-    return this.calls[this.gone];
-  }
-
-  push(call: Remembered<T>): void {
+  push(call: Remembered): void {
     this.calls.push(call);
+    this.bytes += call.bytes;
   }
 
-  dropOldest(): void {
+  /** Takes the oldest out; there is one. */
+  shift(): Remembered {
+    const oldest = this.calls[this.gone] as Remembered;
+    this.bytes -= oldest.bytes;
     this.gone += 1;
-    if (this.gone * 2 < this.calls.length) return;
-    this.calls = this.calls.slice(this.gone);
-    this.gone = 0;
+    if (this.gone * 2 >= this.calls.length) {
+      this.calls = this.calls.slice(this.gone);
+      this.gone = 0;
+    }
+    return oldest;
   }
 }
 
-interface Remembered<T> {
+interface Remembered {
   id: string;
-  /** Since when. */
-  at: number;
-  content: T;
-}
-
-interface Forgotten<T> {
-  id: string;
-  content: T;
+  bytes: number;
 }

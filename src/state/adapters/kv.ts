@@ -1,6 +1,6 @@
 import type { Logger } from '../../logger.js';
 import type { StateAnswer, StateCall, StateInputOf } from '../../operations/calls.js';
-import type { Repeat } from '../../operations/repeats.js';
+import { REPEATS_KEPT, type Repeat, type RepeatBounds } from '../../operations/repeats.js';
 import { groupsResult, keysResult } from '../../operations/results.js';
 import { Payload } from '../../protocol/payload.js';
 import type { GroupCommitOptions, Schedule } from '../../storage/group-commit.js';
@@ -10,7 +10,7 @@ import { bareValue, decisionOf, type WriteInput } from './kv-decisions.js';
 import { FirstAnswers } from './kv-first-answers.js';
 import { LevelStore } from './kv-level.js';
 import { MemoryStore } from './kv-memory.js';
-import { DEFAULT_WINDOW, RepeatWindow, type WindowBounds } from './kv-repeat-window.js';
+import { RepeatWindow } from './kv-repeat-window.js';
 import type { KvStore } from './kv-store.js';
 
 export interface KvConfig {
@@ -25,21 +25,21 @@ export interface KvContext extends EntryPagesOptions {
   logger: Logger;
   /** Handed in by tests that own time. */
   schedule?: Schedule;
-  /** Which calls with a name are remembered; tests want fewer. */
-  window?: WindowBounds;
+  /** Of the calls with a name that are remembered; tests want fewer. */
+  repeats?: RepeatBounds;
 }
 
 /** State on this machine only. It is not started yet. */
 export function createKv(config: KvConfig, context: KvContext): KvAdapter {
   const logger = context.logger.child({ part: 'kv' });
-  const newWindow = <T>() => new RepeatWindow<T>(context.window ?? DEFAULT_WINDOW, context.now);
+  const bounds = context.repeats ?? REPEATS_KEPT;
   const store =
     config.storeMethod === 'in_memory'
-      ? new MemoryStore(newWindow())
+      ? new MemoryStore(new RepeatWindow(bounds))
       : new LevelStore(
           config.filePath,
           commitOptions(config.saveIntervalMs, context.schedule),
-          newWindow,
+          bounds,
           logger,
         );
   return new KvAdapter(store, new EntryPages(context));

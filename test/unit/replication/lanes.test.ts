@@ -26,7 +26,16 @@ describe('the lanes in memory', () => {
 
   it('rest with what is logged in them, the longest unused making room', () => {
     const lanes = new Lanes(nothing, byKey);
-    const record = { count: 1, head: 1, last: 1, fenceFirst: false, heldBy: 0, losesUpTo: 0 };
+    const record = {
+      count: 1,
+      head: 1,
+      last: 1,
+      fenceFirst: false,
+      heldBy: 0,
+      losesUpTo: 0,
+      parks: false,
+      floor: 0,
+    };
     const lane = lanes.open('s', 'k');
     lane.record = record;
     lanes.release(lane);

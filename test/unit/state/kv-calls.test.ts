@@ -3,23 +3,20 @@ import { Level } from 'level';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { StateInput } from '../../../src/operations/calls.js';
 import { createKv, type KvAdapter } from '../../../src/state/adapters/kv.js';
-import { callNoteKey, firstCallKey } from '../../../src/state/adapters/kv-layout.js';
 import { SuiteClient, valueIn } from '../../../src/state/adapters/suite/client.js';
 import { type SilentLogger, silentLogger } from '../../support/silent-logger.js';
 import { type TempDir, tempDir } from '../../support/temp-dir.js';
 
-const WINDOW = { calls: 3, ms: 1000 };
+const BOUNDS = { calls: 3, bytes: 1000 };
 
 let temp: TempDir;
 let logger: SilentLogger;
-let now: number;
 let kv: KvAdapter;
 let state: SuiteClient;
 
 beforeEach(async () => {
   temp = await tempDir();
   logger = silentLogger();
-  now = 5000;
 });
 
 afterEach(async () => {
@@ -30,7 +27,7 @@ afterEach(async () => {
 
 async function start(storeMethod: 'file_based' | 'in_memory' = 'file_based'): Promise<void> {
   const config = { storeMethod, filePath: join(temp.path, 'kv'), saveIntervalMs: 0 };
-  kv = createKv(config, { logger, now: () => now, randomId: () => 'id', window: WINDOW });
+  kv = createKv(config, { logger, now: () => 5000, randomId: () => 'id', repeats: BOUNDS });
   state = new SuiteClient(kv);
   await kv.start();
 }
@@ -52,25 +49,29 @@ async function raw<T>(work: (level: Level<string, Buffer>) => Promise<T>): Promi
   return result;
 }
 
-const recordsOfCalls = () => raw((level) => level.keys({ gte: 'kv/repeat', lt: 'kv/repeau' }).all());
+const recordsOfCalls = () => raw((level) => level.keys({ gte: 'repeat/', lt: 'repeat0' }).all());
 
-describe.each(['file_based', 'in_memory'] as const)('a window of calls, %s', (storeMethod) => {
+describe.each(['file_based', 'in_memory'] as const)('what is known of calls, %s', (storeMethod) => {
   beforeEach(() => start(storeMethod));
 
-  it('forgets the oldest, and makes its call again', async () => {
+  it('makes room from the oldest on, whose call is made again then', async () => {
     for (const id of ['a', 'b', 'c', 'd']) await count(id);
     expect(await count('b')).toBe(2);
     expect(await count('a')).toBe(5);
   });
 
-  it('forgets what is too old, with its input', async () => {
-    await count('a');
-    now += 999;
-    expect(await count('a')).toBe(1);
-    await expect(count('a', 'other')).rejects.toMatchObject({ code: 'GATEWAY_KEY_REUSED' });
-    now += 1;
-    expect(await count('a', 'other')).toBe(2);
-    expect(await count('a', 'other')).toBe(2);
+  it('makes room for large ones sooner', async () => {
+    await state.set('s', 'k', { text: 'x'.repeat(600) });
+    for (const id of ['a', 'b']) await count(id);
+    expect(await count('b')).toBe(2);
+    expect(await count('a')).toBe(3);
+  });
+
+  it('keeps families apart, and those of forged receipts are bounded together', async () => {
+    for (const id of ['key:a', 'receipt:aa', 'receipt:bb', 'receipt:cc', 'receipt:dd']) await count(id);
+    expect(await count('key:a')).toBe(1);
+    expect(await count('receipt:dd')).toBe(5);
+    expect(await count('receipt:aa')).toBe(6);
   });
 });
 
@@ -79,33 +80,24 @@ describe('calls in files', () => {
 
   it('leave no record behind when they are forgotten', async () => {
     for (let n = 0; n < 20; n += 1) await count(`call ${n}`);
-    expect(await recordsOfCalls()).toHaveLength(2 * WINDOW.calls);
-    now += WINDOW.ms;
-    await count('call 19');
-    expect(await recordsOfCalls()).toEqual([callNoteKey(21), firstCallKey('call 19')].sort());
+    expect(await recordsOfCalls()).toHaveLength(2 * BOUNDS.calls);
   });
 
-  it('leave none behind when more are made at the same time than are kept', async () => {
+  it('leave none behind when more were made at the same time than are kept', async () => {
     await Promise.all(Array.from({ length: 20 }, (_, n) => count(`call ${n}`)));
     expect(valueIn(await state.get('s', 'k'))).toEqual({ n: 20 });
-    expect(await recordsOfCalls()).toHaveLength(2 * WINDOW.calls);
+    await count('last');
+    expect(await recordsOfCalls()).toHaveLength(2 * BOUNDS.calls);
   });
 
-  it('are in the window of the next start, with their age and order', async () => {
-    for (const id of ['a', 'b', 'c']) {
-      await count(id);
-      now += 300;
-    }
+  it('are known after the next start, in their order', async () => {
+    for (const id of ['a', 'b', 'c']) await count(id);
     await kv.stop();
     await start();
     expect(await count('a')).toBe(1);
     await count('d');
     expect(await count('b')).toBe(2);
     expect(await count('a')).toBe(5);
-    now += 699;
-    expect(await count('c')).toBe(3);
-    now += 1;
-    expect(await count('c')).toBe(6);
   });
 
   it('are not known when their write failed', async () => {
@@ -138,18 +130,16 @@ describe('calls in files', () => {
 
   it('are not made again when their record is damaged', async () => {
     await count('a');
-    await raw((level) => level.put(firstCallKey('a'), Buffer.from('?')));
+    await raw((level) => level.put('repeat/id/a', Buffer.from('?')));
     await expect(count('a')).rejects.toMatchObject({ code: 'GATEWAY_STORAGE' });
     expect(valueIn(await state.get('s', 'k'))).toEqual({ n: 1 });
     expect(await count('b')).toBe(2);
     expect(kv.damagedRecords).toBe(1);
-    now += WINDOW.ms;
-    expect(await count('a')).toBe(3);
   });
 
   it('are still known when the note of their order is damaged', async () => {
     await count('a');
-    await raw((level) => level.put(callNoteKey(1), Buffer.from('?')));
+    await raw((level) => level.put('repeat/finished/keys/000000000001', Buffer.from('?')));
     expect(await count('a')).toBe(1);
     expect(kv.damagedRecords).toBe(1);
   });

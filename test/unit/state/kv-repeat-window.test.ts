@@ -1,74 +1,51 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { RepeatWindow } from '../../../src/state/adapters/kv-repeat-window.js';
 
-let now: number;
 let window: RepeatWindow<number>;
 
 beforeEach(() => {
-  now = 1000;
-  window = new RepeatWindow({ calls: 3, ms: 100 }, () => now);
+  window = new RepeatWindow({ calls: 3, bytes: 100 });
 });
 
-const idsOf = (forgotten: { id: string }[]) => forgotten.map(({ id }) => id);
+const remembered = (...ids: string[]) => ids.filter((id) => window.get(id) !== undefined);
+
+function add(bytes: number, ...ids: string[]): void {
+  for (const id of ids) window.add(id, 7, bytes);
+}
 
 describe('what is remembered of calls', () => {
   it('is bounded in number, the oldest going first', () => {
-    for (const [n, id] of ['a', 'b', 'c'].entries()) {
-      expect(window.add(id, n)).toEqual({ at: 1000, forgotten: [] });
-    }
-    expect(window.add('d', 3).forgotten).toEqual([{ id: 'a', content: 0 }]);
-    expect(['a', 'b', 'c', 'd'].map((id) => window.get(id))).toEqual([undefined, 1, 2, 3]);
-  });
-
-  it('is bounded in time, and goes with the next call', () => {
-    window.add('a', 1);
-    now += 99;
-    window.add('b', 2);
-    expect(window.get('a')).toBe(1);
-    now += 1;
-    expect(window.get('a')).toBeUndefined();
-    expect([window.isExpired('a'), window.isExpired('b'), window.isExpired('c')]).toEqual([
-      true,
-      false,
-      false,
+    add(0, 'a', 'b', 'c');
+    expect(remembered('a', 'b', 'c')).toEqual(['a', 'b', 'c']);
+    add(0, 'd');
+    expect(remembered('a', 'b', 'c', 'd')).toEqual(['b', 'c', 'd']);
+    for (let n = 0; n < 50; n += 1) add(0, `more ${n}`);
+    expect(remembered('d', 'more 46', 'more 47', 'more 48', 'more 49')).toEqual([
+      'more 47',
+      'more 48',
+      'more 49',
     ]);
-    expect(idsOf(window.add('c', 3).forgotten)).toEqual(['a']);
-    now += 100;
-    expect(idsOf(window.add('d', 4).forgotten)).toEqual(['b', 'c']);
   });
 
-  it('of a name that is used again begins anew', () => {
-    window.add('a', 1);
-    window.add('b', 2);
-    now += 100;
-    expect(window.add('a', 3).forgotten).toEqual([
-      { id: 'a', content: 1 },
-      { id: 'b', content: 2 },
-    ]);
-    expect(window.get('a')).toBe(3);
-    now += 99;
-    expect(window.get('a')).toBe(3);
-  });
-
-  it('outlives a clock that is set back', () => {
-    window.add('a', 1);
-    now = 0;
-    expect(window.get('a')).toBe(1);
+  it('is bounded in bytes, but for the newest', () => {
+    add(40, 'a', 'b', 'c');
+    expect(remembered('a', 'b', 'c')).toEqual(['b', 'c']);
+    add(101, 'd');
+    expect(remembered('b', 'c', 'd')).toEqual(['d']);
+    add(0, 'e');
+    expect(remembered('d', 'e')).toEqual(['e']);
   });
 
   it('of one gateway does not make room for that of another', () => {
-    window.add('key:a', 0);
-    for (const n of [1, 2, 3]) expect(window.add(`receipt:edge-${n}`, n).forgotten).toEqual([]);
-    expect(idsOf(window.add('receipt:edge-4', 4).forgotten)).toEqual(['receipt:edge-1']);
-    expect(window.get('key:a')).toBe(0);
-    now += 100;
-    expect(window.add('key:b', 5).forgotten).toHaveLength(4);
+    add(50, 'key:a', 'receipt:edge-1', 'receipt:edge-2', 'receipt:edge-3');
+    expect(remembered('key:a', 'receipt:edge-1', 'receipt:edge-2')).toEqual(['key:a', 'receipt:edge-2']);
   });
 
-  it('is taken up again after a restart', () => {
-    window.restore('a', 1, 900);
-    window.restore('b', 2, 950);
-    expect([window.get('a'), window.get('b')]).toEqual([undefined, 2]);
-    expect(idsOf(window.add('c', 3).forgotten)).toEqual(['a']);
+  it('of receipts that are of no gateway is bounded as of one, and so is what is beyond the most families', () => {
+    add(0, 'receipt:aa', 'receipt:bb', 'receipt:cc', 'receipt:dd');
+    expect(remembered('receipt:aa', 'receipt:dd')).toEqual(['receipt:dd']);
+    for (let n = 0; n < 10_010; n += 1) add(0, `receipt:edge${n}-1`);
+    expect(remembered('receipt:edge0-1', 'receipt:edge9998-1')).toHaveLength(2);
+    expect(remembered('receipt:edge10006-1', 'receipt:edge10007-1')).toEqual(['receipt:edge10007-1']);
   });
 });
