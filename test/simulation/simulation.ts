@@ -179,9 +179,11 @@ class Simulation {
     }
     history.conflictsWon = gateway.core.log.book.conflictsWon;
     for (const write of history.writes) {
-      const seq = write.seqs.at(-1);
-      if (seq === undefined) continue;
-      write.receipt = await gateway.control.receipt(`${GATEWAY_ID}-${seq}`).catch(() => undefined);
+      // The last that is known: a crash may have taken what an operator had just sent again.
+      for (const seq of write.seqs) {
+        const receipt = await gateway.control.receipt(`${GATEWAY_ID}-${seq}`).catch(() => undefined);
+        write.receipt = receipt ?? write.receipt;
+      }
     }
     this.violations.push(...violationsAtTheEnd(history, gateway));
   }
