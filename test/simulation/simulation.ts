@@ -182,7 +182,9 @@ class Simulation {
       // The last that is known: a crash may have taken what an operator had just sent again.
       for (const seq of write.seqs) {
         const receipt = await gateway.control.receipt(`${GATEWAY_ID}-${seq}`).catch(() => undefined);
-        write.receipt = receipt ?? write.receipt;
+        // What was never on the disk may be another write's number by now.
+        const isIts = receipt?.scope === write.key.scope && receipt.key === write.key.key;
+        if (isIts) write.receipt = receipt;
       }
     }
     this.violations.push(...violationsAtTheEnd(history, gateway));
