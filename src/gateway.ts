@@ -20,7 +20,7 @@ import { TraitsOfRemote } from './remote/traits.js';
 import { systemClock } from './replication/clock.js';
 import type { CallFunction } from './replication/replay/conflict-function.js';
 import { Replication } from './replication/replication.js';
-import { damagedTable } from './replication/store-tools/damaged-table.js';
+import { damagedFile } from './replication/store-tools/damaged-file.js';
 import { Channels } from './router/channels.js';
 import { offerConfiguration } from './router/configuration.js';
 import { offerEngineEvents } from './router/engine-events.js';
@@ -78,8 +78,10 @@ export function createGateway(config: Config, context: GatewayContext): Gateway 
   let stopAll = async () => {};
   return {
     start: async () => {
-      const folder = new DataFolder(config.dataDir, context.logger.child({ part: 'storage' }), (store) =>
-        damagedTable(store, config.dataDir),
+      const folder = new DataFolder(
+        config.dataDir,
+        context.logger.child({ part: 'storage' }),
+        (store, withTables) => damagedFile(store, config.dataDir, withTables),
       );
       await folder.start(); // first, because every other part is told who we are
       const { services, listener, admin } = await assemble(config, context, folder).catch(

@@ -69,7 +69,9 @@ function whatIsWrong({ link, breaker, log, quarantine, held }: ReplicationStatus
   }
   if (!log.accepting) reasons.push(log.reason ?? 'the log takes no more writes');
   if (log.damaged > 0) {
-    reasons.push(`${log.damaged} damaged records in the store: bring the data folder back from a copy`);
+    reasons.push(
+      `${log.damaged} damaged records in the store, whose keys wait: stop the gateway and run \`iii-state-gateway store repair\` on its data folder`,
+    );
   }
   const quarantined = Object.values(quarantine).reduce((sum, count) => sum + count, 0);
   if (quarantined > 0) reasons.push(`${quarantined} in quarantine: writes that wait for an operator`);

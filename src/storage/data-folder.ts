@@ -20,8 +20,8 @@ interface Opened {
 
 const LOOK_MS = 1000;
 
-/** What is wrong with the tables of a store that nobody has open, in a sentence; undefined: nothing. */
-export type LookThrough = (storeFolder: string) => Promise<string | undefined>;
+/** What is wrong with the logs, and if wanted the tables, of a store that nobody has open, in a sentence; undefined: nothing. */
+export type LookThrough = (storeFolder: string, withTables: boolean) => Promise<string | undefined>;
 
 /** Tables that take no more than this are looked through before each start, in less than a tenth of a second. */
 const QUICKLY_LOOKED_THROUGH_BYTES = 32 * 1024 * 1024;
@@ -56,7 +56,7 @@ export class DataFolder implements Service {
       const found = await findMark(dataDir);
       const isStoreThere = await holdsStore(database.folder);
       refuseWithoutStore(dataDir, found, isStoreThere);
-      if (isStoreThere) await this.refuseDamagedTables(found);
+      if (isStoreThere) await this.refuseDamagedFiles(found);
       await database.open();
       const writes = new GroupCommit(database, { sync: 'every-write' });
       const { identity, slot } = await this.identify(writes);
@@ -107,14 +107,15 @@ export class DataFolder implements Service {
   }
 
   /**
-   * LevelDB does not compare the checksums of its tables, and may end the process over a flipped bit. A large store is
-   * looked through only after a run that did not end well; so whatever ended it does not end the next one too.
+   * LevelDB drops what stands beside a damage in its log, and does not compare the checksums of its tables, over which it may
+   * end the process. Large tables are looked through only after a run that did not end well, so that what ended it does not end
+   * the next one too.
    */
-  private async refuseDamagedTables(found: FoundMark): Promise<void> {
+  private async refuseDamagedFiles(found: FoundMark): Promise<void> {
     const { folder } = this.database;
     const wasClosed = found.kind === 'mark' && found.slot.mark.isClean;
-    if (wasClosed && (await bytesOfTables(folder)) > QUICKLY_LOOKED_THROUGH_BYTES) return;
-    const wrong = await this.lookThrough(folder).catch((error: unknown) => {
+    const isQuick = (await bytesOfTables(folder)) <= QUICKLY_LOOKED_THROUGH_BYTES;
+    const wrong = await this.lookThrough(folder, isQuick || !wasClosed).catch((error: unknown) => {
       if (error instanceof GatewayError) return undefined; // somebody has it open, which opening it says best
       throw error;
     });

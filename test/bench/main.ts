@@ -7,6 +7,7 @@ import type { Pace } from './harness/windows.js';
 import { backlog } from './scenarios/backlog.js';
 import { cachedGet } from './scenarios/cached-get.js';
 import { drain } from './scenarios/drain.js';
+import { drainPolicies } from './scenarios/drain-policies.js';
 import { fanOut } from './scenarios/fan-out.js';
 import { forwarded } from './scenarios/forwarded.js';
 import { groupCommit } from './scenarios/group-commit.js';
@@ -14,6 +15,7 @@ import { idleWorkers } from './scenarios/idle-workers.js';
 import { lostLink } from './scenarios/lost-link.js';
 import { offlineSet } from './scenarios/offline-set.js';
 import { realEngine } from './scenarios/real-engine.js';
+import { storeVerify } from './scenarios/store-verify.js';
 
 const SCENARIOS: readonly Scenario[] = [
   forwarded,
@@ -22,15 +24,17 @@ const SCENARIOS: readonly Scenario[] = [
   offlineSet,
   groupCommit,
   drain,
+  drainPolicies,
   cachedGet,
   backlog,
+  storeVerify,
   lostLink,
   realEngine,
 ];
 
 const USAGE = `npm run bench -- [names...] [--rounds N] [--window-ms N] [--entries N]
 
-${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(14)}${title}`).join('\n')}
+${SCENARIOS.map(({ name, title }) => `  ${name.padEnd(16)}${title}`).join('\n')}
 
 Without a name all of them run. III_ENGINE=<binary> adds a real engine, BENCH_GATEWAY=<main.js> measures another build.
 Only what could not be measured is a failure; a target that is not reached is not.`;

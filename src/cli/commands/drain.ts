@@ -34,10 +34,12 @@ export async function drain(settings: DrainSettings, terminal: Terminal): Promis
       const result = {
         drained: settledIn(writes) - settledIn(before),
         left: leftIn(writes),
+        held: status.held?.writes ?? 0,
         quarantined: writes.quarantined,
         elapsed_ms: elapsedMs,
       };
-      const isDone = result.left === 0;
+      // What waits for an operator is not waited for.
+      const isDone = result.left <= result.held;
       if (isDone || elapsedMs >= timeoutMs) {
         teller.end();
         return tellEnd({ ...result, is_done: isDone }, status, settings, terminal);
@@ -59,12 +61,13 @@ interface Result {
   is_done: boolean;
   drained: number;
   left: number;
+  held: number;
   quarantined: number;
   elapsed_ms: number;
 }
 
 function tellEnd(result: Result, status: GatewayStatus, settings: DrainSettings, terminal: Terminal): number {
-  const { is_done, drained, left, quarantined, elapsed_ms } = result;
+  const { is_done, drained, left, held, quarantined, elapsed_ms } = result;
   const took = `${countOf(drained, 'write')} in ${(elapsed_ms / 1000).toFixed(1)} s`;
   if (settings.json) terminal.out(`${JSON.stringify(result)}\n`);
   if (!is_done) {
@@ -72,7 +75,8 @@ function tellEnd(result: Result, status: GatewayStatus, settings: DrainSettings,
     terminal.err(`drained ${took}, then the time was over: ${countOf(left, 'write')} left${why}\n`);
     return EXIT.failed;
   }
-  if (!settings.json) terminal.out(`drained ${took}; ${quarantined} in quarantine\n`);
+  const waits = held > 0 ? `, and ${countOf(held, 'write')} waiting for a decision about them` : '';
+  if (!settings.json) terminal.out(`drained ${took}; ${quarantined} in quarantine${waits}\n`);
   return quarantined > 0 ? EXIT.quarantined : EXIT.done;
 }
 

@@ -1,3 +1,4 @@
+import { GatewayError } from '../../errors.js';
 import { isObject, type Json, type JsonObject, member } from '../../protocol/json.js';
 import { Payload } from '../../protocol/payload.js';
 import type { Clock } from '../clock.js';
@@ -9,6 +10,8 @@ export type CallFunction = (functionId: string, input: Payload) => Promise<Paylo
 
 /** How long a function may think about a conflict. */
 const DEADLINE_MS = 10_000;
+/** How soon one that is not registered is looked for again. */
+const ASK_AGAIN_MS = 500;
 
 export type Decision =
   | { kind: 'local' }
@@ -39,13 +42,32 @@ export function decideByFunction(
   clock: Pick<Clock, 'schedule'>,
 ): Promise<Decision> {
   return new Promise((resolve) => {
-    const callOff = clock.schedule(() => resolve({ kind: 'park' }), DEADLINE_MS);
-    call(functionId, inputOf(disagreement))
-      .then((answer) => decisionIn(answer?.value))
-      .catch((): Decision => ({ kind: 'park' }))
-      .then(resolve)
-      .finally(callOff);
+    let callOffNext = () => {};
+    let isDecided = false;
+    const decide = (decision: Decision) => {
+      isDecided = true;
+      callOffDeadline();
+      callOffNext();
+      resolve(decision);
+    };
+    const callOffDeadline = clock.schedule(() => decide({ kind: 'park' }), DEADLINE_MS);
+    const ask = () => {
+      if (isDecided) return;
+      call(functionId, inputOf(disagreement)).then(
+        (answer) => decide(decisionIn(answer?.value)),
+        (error: unknown) => {
+          // After a start the link may be there before its worker is.
+          if (isMissing(error)) callOffNext = clock.schedule(ask, ASK_AGAIN_MS);
+          else decide({ kind: 'park' });
+        },
+      );
+    };
+    ask();
   });
+}
+
+function isMissing(error: unknown): boolean {
+  return error instanceof GatewayError && error.code === 'function_not_found';
 }
 
 function inputOf({ entry, receipt, base, local, remote }: Disagreement): Payload {

@@ -75,6 +75,13 @@ const PARKED: ErrorBody = {
     'The remote engine holds a value that this write was not based on, and its scope says that an operator decides',
 };
 
+const UNDECIDED: ErrorBody = {
+  code: 'GATEWAY_CONFLICT',
+  message:
+    'The remote engine holds a value that this write was not based on, and the function that was to decide left it to an operator, ' +
+    'or gave no usable answer (not registered, failed, took more than 10 s, or answered something else)',
+};
+
 /** How an ended write is kept for callers that ask for it again. */
 export interface RepeatAnswers {
   finish(id: string, ended: NamedEnd): WriteOp[];
@@ -171,7 +178,7 @@ export class Endings {
   park(lane: Lane, entry: Entry, found: View, policy: ConflictPolicy = 'park'): Promise<void> {
     const together = this.conflict(entry, 'parked', found, policy);
     this.note(together, entry, found); // a retry is based on what is there now
-    return this.setAside(lane, entry, 'parked', PARKED, together);
+    return this.setAside(lane, entry, 'parked', policy === 'function' ? UNDECIDED : PARKED, together);
   }
 
   /** It makes room for newer ones; it was never sent. */

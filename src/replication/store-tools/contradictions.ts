@@ -6,15 +6,12 @@ import type { Survey } from './survey.js';
 type Seen = Pick<Survey, 'book' | 'counted' | 'records' | 'mirrorSize' | 'damaged'>;
 
 /** What the store says of itself and does not hold, a sentence each. */
-export function contradictionsIn({ book, counted, records, mirrorSize }: Seen, mark: MarkState): string[] {
+export function contradictionsIn({ book, counted, records }: Seen, mark: MarkState): string[] {
   const sentences: string[] = [];
   if (records.format === 0) sentences.push('The store does not say what format it has');
   if (records.identity === 0) sentences.push('The store does not say which gateway it belongs to');
   if (book) sentences.push(...againstBook(book, counted));
   else if (counted.greatest > 0) sentences.push('The log has no book, so its counts are unknown');
-  if (mirrorSize?.clean && mirrorSize.bytes !== counted.mirrorBytes) {
-    sentences.push(`The mirror should take ${mirrorSize.bytes} bytes, and takes ${counted.mirrorBytes}`);
-  }
   if ('sentence' in mark) sentences.push(mark.sentence);
   const missing = missingGroups(book, mark);
   if (missing) {

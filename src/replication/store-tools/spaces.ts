@@ -57,10 +57,14 @@ export type SpaceName =
   | 'mirror_other'
   | 'identity'
   | 'format'
+  | 'repeats'
+  | 'retained'
+  | 'lost'
   | 'other';
 
 const json = (body: Buffer): Record<string, unknown> =>
   JSON.parse(body.toString()) as Record<string, unknown>;
+const isJson = (_: string, body: Buffer) => typeof json(body) === 'object';
 const isLane = (_: string, body: Buffer) => decodeLane(body).count >= 0;
 const isLearnt = (_: string, body: Buffer) => decodeLearnt(body).at >= 0;
 const isSeq = (_: string, body: Buffer) => body.length === 6 && decodeSeq(body) > 0;
@@ -89,6 +93,9 @@ const SPACES: readonly (Space & { prefix: string })[] = [
     isSound: (_, body) => Number.isInteger(json(body)['bytes']),
   },
   { prefix: 'mirror/groups', name: 'mirror_other', isSound: isLearnt },
+  { prefix: 'repeat/', name: 'repeats', isSound: isJson },
+  { prefix: 'retain/', name: 'retained', isSound: (_, body) => body.length === 0 || isJson(_, body) },
+  { prefix: 'lost/', name: 'lost', isSound: isJson },
   { prefix: BOOK_KEY, name: 'book', isSound: (_, body) => isBook(json(body)) },
   { prefix: IDENTITY_KEY, name: 'identity', isSound: (_, body) => decodeIdentity(body) !== undefined },
   { prefix: FORMAT_KEY, name: 'format', isSound: () => true },

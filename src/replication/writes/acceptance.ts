@@ -109,7 +109,7 @@ export class Acceptance {
   accept(lane: Lane, write: Write, manner: Manner = {}): Accepted {
     const { input } = write;
     const rule = this.options.ruleOf(lane.scope);
-    if (this.isDoubtful(lane)) throw diskFailedBefore(input.functionId);
+    if (this.isDoubtful(lane)) throw diskFailedBefore(input.functionId, manner.repeatId !== undefined);
     if (lane.record && lane.record.heldBy > 0) throw keyHeld(input);
     this.refuseIfFull(lane, rule);
     const before = this.viewOf(lane, input.key);
@@ -279,9 +279,10 @@ function diskFailed({ functionId }: WriteInput, cause: unknown): GatewayError {
   );
 }
 
-function diskFailedBefore(functionId: string): GatewayError {
+/** @param isNamed the earlier write may be this very call, made before. */
+function diskFailedBefore(functionId: string, isNamed: boolean): GatewayError {
   return new GatewayError(
-    'GATEWAY_OUTCOME_UNKNOWN',
+    isNamed ? 'GATEWAY_OUTCOME_UNKNOWN' : 'GATEWAY_STORAGE',
     `${functionId} was not done: the disk failed while an earlier write to this key was logged, which may be found there at the next ` +
       'start, and will then be sent. Restart the gateway, read the key, then decide',
   );

@@ -114,7 +114,7 @@ async function startGateway(
 }
 
 /** `BENCH_GATEWAY` names another build to measure. */
-function gatewayEntry(): string {
+export function gatewayEntry(): string {
   const built = fileURLToPath(new URL('../../../dist/cli/main.js', import.meta.url));
   const entry = process.env['BENCH_GATEWAY'] ?? built;
   if (!existsSync(entry)) throw new Error(`${entry} is not there: run "npm run build" first`);

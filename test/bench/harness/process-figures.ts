@@ -28,7 +28,17 @@ export function memoryOf(pid: number): MemoryFigures {
 
 /** Largest resident memory of a process since its start, or since `forgetPeakOf`. */
 export function peakKiBOf(pid: number): number {
-  return Number(/^VmHWM:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]);
+  return statusOf(pid, 'VmHWM');
+}
+
+/** Resident memory of a process without the files that it has mapped; NaN once it has ended. */
+export function anonymousKiBOf(pid: number): number {
+  return statusOf(pid, 'RssAnon');
+}
+
+function statusOf(pid: number, field: string): number {
+  const text = readFileSync(`/proc/${pid}/status`, 'utf8');
+  return Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(text)?.[1]);
 }
 
 export function forgetPeakOf(pid: number): void {

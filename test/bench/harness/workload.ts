@@ -2,10 +2,10 @@ import type { Json } from './wire.js';
 
 /** What one window calls: a `state::*` function over a fixed set of keys. */
 export interface Workload {
-  readonly functionId: 'state::get' | 'state::set';
+  readonly functionId: 'state::get' | 'state::set' | 'state::update';
   readonly scope: string;
   readonly keys: number;
-  /** Size of the JSON text of each value. */
+  /** Size of the JSON text of each value; an update adds one to a counter in the value that is there. */
   readonly valueBytes: number;
   /** Further members of the input, `{ consistency: 'cache' }` for example. */
   readonly extraInput?: { readonly [member: string]: Json };
@@ -28,5 +28,12 @@ export function inputsOf(workload: Workload): Json[] {
 
 export function inputOf({ functionId, scope, valueBytes, extraInput }: Workload, number: number): Json {
   const address = { scope, key: `key-${number}`, ...extraInput };
-  return functionId === 'state::set' ? { ...address, value: valueOfSize(valueBytes, number) } : address;
+  switch (functionId) {
+    case 'state::get':
+      return address;
+    case 'state::set':
+      return { ...address, value: valueOfSize(valueBytes, number) };
+    case 'state::update':
+      return { ...address, ops: [{ type: 'increment', path: 'count', by: 1 }] };
+  }
 }

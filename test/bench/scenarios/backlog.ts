@@ -1,23 +1,18 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { BACKLOG_OPTIONS, type BacklogSetting, writeBacklog } from '../harness/backlog.js';
 import { notesOnRefusals, rateRow, ratioRow } from '../harness/compare.js';
-import { type Door, doorOf, type EngineStub, startEngineStub } from '../harness/engine.js';
+import { doorOf, type EngineStub, startEngineStub } from '../harness/engine.js';
 import { type ProbedGateway, startGatewayWith } from '../harness/gateway.js';
 import { forgetPeakOf, memoryOf, peakKiBOf } from '../harness/process-figures.js';
 import { atLeast, atMost, type Row } from '../harness/report.js';
-import type { LoadClientCommands, LoadWindow } from '../harness/roles/load-client.js';
+import type { LoadClientCommands } from '../harness/roles/load-client.js';
 import type { Scenario } from '../harness/scenario.js';
 import { spreadOf } from '../harness/spread.js';
-import type { Role, Stage } from '../harness/stage.js';
 import { interleave } from '../harness/windows.js';
 
 const SMALL = 100_000;
 const STARTS = { rounds: 5, warmUps: 1 };
-const OPTIONS = {
-  remote: { reconnect_ms: [100, 100] },
-  limits: { log_entries: 10_000_000, log_bytes: 16 * 1024 ** 3, min_free_bytes: 0 },
-};
-
 interface Start {
   readonly startedInMs: number;
   readonly rssMiB: number;
@@ -88,32 +83,11 @@ export const backlog: Scenario = {
   },
 };
 
-interface Setting {
-  readonly stage: Stage;
+interface Setting extends BacklogSetting {
   readonly engine: EngineStub;
-  readonly door: Door;
-  readonly client: Role<LoadClientCommands>;
 }
 
 const startOf = ({ startedInMs }: Start) => startedInMs;
-
-/** A data folder with so many writes for a remote that is away. */
-async function writeBacklog(
-  { stage, door, client }: Setting,
-  entries: number,
-): Promise<{ readonly dataFolder: string; readonly written: LoadWindow }> {
-  const gateway = await startGatewayWith(stage, { remoteUrl: door.url, options: OPTIONS });
-  await client.commands.connect({ side: 'gateway', url: gateway.url, connections: 8 });
-  const written = await client.commands.callAll({
-    side: 'gateway',
-    workload: { functionId: 'state::set', scope: 'backlog', keys: entries, valueBytes: 256 },
-    calls: entries,
-    inFlight: 1_024,
-  });
-  await client.commands.disconnect({ side: 'gateway' });
-  await stage.end(gateway.program);
-  return { dataFolder: gateway.dataFolder, written };
-}
 
 async function startOnce(setting: Setting, dataFolder: string): Promise<Start> {
   const gateway = await startAgain(setting, dataFolder);
@@ -129,7 +103,7 @@ async function settledRss({ probe, pid }: ProbedGateway): Promise<number> {
 }
 
 function startAgain({ stage, door }: Setting, dataFolder: string): Promise<ProbedGateway> {
-  return startGatewayWith(stage, { remoteUrl: door.url, options: OPTIONS, dataFolder });
+  return startGatewayWith(stage, { remoteUrl: door.url, options: BACKLOG_OPTIONS, dataFolder });
 }
 
 async function drainSmall(setting: Setting): Promise<Drained> {
@@ -141,7 +115,7 @@ async function drain(setting: Setting, dataFolder: string, entries: number): Pro
   const { engine, door, stage } = setting;
   const gateway = await startAgain(setting, dataFolder);
   forgetPeakOf(gateway.pid);
-  await engine.commands.countSets({ sets: entries });
+  await engine.commands.countWrites({ writes: entries });
   await door.open();
   const { perSecond } = await engine.commands.counted({});
   const peakMiB = peakKiBOf(gateway.pid) / 1024;

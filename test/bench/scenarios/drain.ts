@@ -84,7 +84,7 @@ async function compare(
         round++;
         const workload = workloadOf('gateway');
         logged.push(await client.commands.callAll({ side: 'gateway', workload, calls: sets, inFlight: 512 }));
-        await engine.commands.countSets({ sets });
+        await engine.commands.countWrites({ writes: sets });
         await door.open();
         const executed = await withCpuOf(gateway.pid, () => engine.commands.counted({}));
         await door.shut();
@@ -92,7 +92,7 @@ async function compare(
         return executed;
       },
       direct: async () => {
-        await engine.commands.countSets({ sets });
+        await engine.commands.countWrites({ writes: sets });
         const workload = workloadOf('direct');
         const [executed] = await Promise.all([
           engine.commands.counted({}),

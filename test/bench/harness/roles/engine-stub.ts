@@ -1,8 +1,8 @@
 /**
- * The lean engine behind everything: a Map of values, `state::get` and `state::set`, and state triggers fired with
- * one `JSON.stringify` and one `send` for each delivery. As an engine it is what "direct" means; in the fan-out it
- * is the plain way the gateway is compared with. It tells a gateway what a real engine tells of itself, so that the
- * gateway trusts its feed; it can be away, fall silent, and say how fast writes were executed.
+ * The lean engine behind everything: a Map of values, `state::get`, `state::set` and a little of `state::update`, and
+ * state triggers fired with one `JSON.stringify` and one `send` for each delivery. As an engine it is what "direct"
+ * means; in the fan-out it is the plain way the gateway is compared with. It tells a gateway what a real engine tells
+ * of itself, so that the gateway trusts its feed; it can be away, fall silent, and say how fast writes were executed.
  */
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -23,11 +23,11 @@ export interface EngineStubCommands {
   listen(input: { readonly port?: number }): Promise<{ readonly port: number }>;
   /** Ends the connections to a port, and refuses new ones. */
   hangUp(input: { readonly port: number }): Promise<void>;
-  /** From now on sets are counted and not kept, so that this process does not grow with what is measured. */
-  countSets(input: { readonly sets: number }): Promise<void>;
-  /** Resolves when all sets that `countSets` was told of are executed; from then on they are kept again. */
+  /** From now on writes are counted and new keys not kept, so that this process does not grow with what is measured. */
+  countWrites(input: { readonly writes: number }): Promise<void>;
+  /** Resolves when all writes that `countWrites` was told of are executed; from then on new keys are kept again. */
   counted(input: Record<string, never>): Promise<Executed>;
-  /** Resolves when no set has been executed for so long. */
+  /** Resolves when no write has been executed for so long. */
   idle(input: { readonly forMs: number }): Promise<void>;
   /** Calls of State are no longer answered. */
   fallSilent(input: Record<string, never>): Promise<void>;
@@ -45,6 +45,16 @@ interface Address {
   readonly scope: string;
   readonly key: string;
 }
+
+interface Change extends Address {
+  readonly ops: readonly UpdateOp[];
+}
+
+type UpdateOp =
+  | { readonly type: 'increment'; readonly path: string; readonly by: number }
+  | { readonly type: 'merge'; readonly path: readonly [string]; readonly value: JsonObject };
+
+type JsonObject = { readonly [member: string]: Json };
 
 interface Worker {
   readonly id: string;
@@ -81,13 +91,15 @@ class Countdown {
   }
 }
 
+const STATE_FUNCTIONS = new Set(['state::get', 'state::set', 'state::update']);
+
 const servers = new Map<number, WebSocketServer>();
 const workers = new Set<Worker>();
 const values = new Map<string, Json>();
 const bindings = new Map<string, Binding>();
 const unansweredDeliveries = new Set<string>();
 let counting = new Countdown(0);
-let sets = 0;
+let writes = 0;
 /** Not undefined while silent. */
 let silence: { calls: number; waiting: { readonly calls: number; resolve(): void }[] } | undefined;
 
@@ -112,12 +124,12 @@ serveCommands<EngineStubCommands>({
       if (server) server.close(() => resolve());
       else resolve();
     }),
-  countSets: async ({ sets: target }) => {
+  countWrites: async ({ writes: target }) => {
     counting = new Countdown(target);
   },
   counted: () => counting.over,
   idle: async ({ forMs }) => {
-    for (let before = -1; before !== sets; await sleep(forMs)) before = sets;
+    for (let before = -1; before !== writes; await sleep(forMs)) before = writes;
   },
   fallSilent: async () => {
     silence = { calls: 0, waiting: [] };
@@ -159,6 +171,9 @@ function answer(worker: Worker, { invocation_id: id, function_id: functionId, da
   } else if (functionId === 'state::set') {
     const { oldValue, newValue } = store(data as unknown as Address & { readonly value: Json });
     if (id) socket.send(resultText(id, functionId, { old_value: oldValue, new_value: newValue }));
+  } else if (functionId === 'state::update') {
+    const { oldValue, newValue } = update(data as unknown as Change);
+    if (id) socket.send(resultText(id, functionId, { old_value: oldValue, new_value: newValue }));
   } else {
     const told = tell(worker, functionId, data);
     if (!id) return;
@@ -177,6 +192,8 @@ function tell(worker: Worker, functionId: string, data: Json): Json | undefined 
     case 'engine::workers::list':
       return { workers: [...workers].map(({ id, name }) => ({ id, name, status: 'connected' })) };
     case 'engine::functions::info':
+      // Of others, a gateway would conclude that it may compare and set, or that receipts are known here.
+      if (!STATE_FUNCTIONS.has(String(input['function_id']))) return undefined;
       return { function_id: input['function_id'] ?? null, worker_name: 'iii-state' };
     case 'configuration::get':
       return { id: input['id'] ?? null, value: { adapter: { name: 'kv' }, triggers_enabled: true } };
@@ -203,9 +220,9 @@ function triggerRows(functionId: Json | undefined): Json[] {
 function store(input: Address & { readonly value: Json }): { oldValue: Json; newValue: Json } {
   const place = placeOf(input);
   const before = values.get(place);
-  sets++;
-  if (counting.isOver) values.set(place, input.value);
-  else counting.note();
+  writes++;
+  if (counting.isOver || before !== undefined) values.set(place, input.value);
+  if (!counting.isOver) counting.note();
   const oldValue = before ?? null;
   if (bindings.size > 0) {
     fire({
@@ -218,6 +235,16 @@ function store(input: Address & { readonly value: Json }): { oldValue: Json; new
     });
   }
   return { oldValue, newValue: input.value };
+}
+
+/** Operations on one member of an object, which is all that the benchmarks and markers send. */
+function update({ ops, ...address }: Change): { oldValue: Json; newValue: Json } {
+  const value = { ...(values.get(placeOf(address)) as JsonObject | undefined) };
+  for (const op of ops) {
+    if (op.type === 'increment') value[op.path] = Number(value[op.path] ?? 0) + op.by;
+    else value[op.path[0]] = { ...(value[op.path[0]] as JsonObject | undefined), ...op.value };
+  }
+  return store({ ...address, value });
 }
 
 function fire(event: {
