@@ -1,22 +1,31 @@
 /** How a lane's record changes with its entries. */
 import type { Entry, LaneRecord } from './layout.js';
 
-const EMPTY: LaneRecord = {
-  count: 0,
-  head: 0,
-  last: 0,
-  fenceFirst: false,
-  heldBy: 0,
-  losesUpTo: 0,
-  parks: false,
-  floor: 0,
-};
-
-/** A new entry at its end. */
+/** A new entry at its end. Without spreads, which cost a write offline too much. */
 export function withLast(record: LaneRecord | undefined, seq: number, fenceFirst: boolean): LaneRecord {
-  if (!record) return { ...EMPTY, count: 1, head: seq, last: seq, fenceFirst };
+  if (!record) {
+    return {
+      count: 1,
+      head: seq,
+      last: seq,
+      fenceFirst,
+      heldBy: 0,
+      losesUpTo: 0,
+      parks: false,
+      floor: 0,
+    };
+  }
   const head = record.count === 0 ? seq : record.head;
-  return { ...record, count: record.count + 1, head, last: seq };
+  return {
+    count: record.count + 1,
+    head,
+    last: seq,
+    fenceFirst: record.fenceFirst,
+    heldBy: record.heldBy,
+    losesUpTo: record.losesUpTo,
+    parks: record.parks,
+    floor: record.floor,
+  };
 }
 
 /** A new entry before all others, which is what the lane was held for; what is based on it is so again. */

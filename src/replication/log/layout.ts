@@ -58,13 +58,13 @@ export interface Entry {
   /** It began its lane, and waits for nothing but its turn: until the scanner meets it, it is the lane's head. */
   isAlone: boolean;
   /** For a write of which reading cannot tell: what the key held before, and what it would hold after. */
-  expected?: Expected;
+  expected?: Expected | undefined;
   /** The name under which its caller may ask for it again. */
-  repeatId?: string;
+  repeatId?: string | undefined;
   /** In the lane of a scope: it was accepted on top of a write to its key that has lost to the remote's value. */
-  follows?: 'loser' | 'parked';
+  follows?: 'loser' | 'parked' | undefined;
   /** The receipt that its frame carried when it went out before it was logged. */
-  sentAs?: string;
+  sentAs?: string | undefined;
   /** Size of its record. */
   bytes: number;
 }

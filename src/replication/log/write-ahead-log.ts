@@ -70,6 +70,8 @@ export interface Departure {
   behind?: Behind;
 }
 
+const NOTHING: readonly WriteOp[] = [];
+
 /** How many sequence numbers one note sets aside for sending. */
 const SENDING_STEP = 8192;
 
@@ -123,11 +125,12 @@ export class WriteAheadLog extends LogReader {
   }
 
   /** Puts a write at the end of its lane. */
-  append(lane: Lane, { replaces, together = [], ...fields }: NewEntry): Appended {
+  append(lane: Lane, fields: NewEntry): Appended {
+    const { replaces, together = NOTHING } = fields;
     const { record } = lane;
     const isAlone = (!record || replaces !== undefined) && lane.turn === 'free' && !fields.sent;
     const entry = this.newEntry(lane, fields, isAlone);
-    const operations = [...together];
+    const operations = together.slice();
     let linked: number | undefined;
     if (replaces) {
       this.endedOutOfTurn += 1;
@@ -282,17 +285,20 @@ export class WriteAheadLog extends LogReader {
     { write, acceptedAt, sent, expected, repeatId, sentAs }: NewEntry,
     isAlone: boolean,
   ): Entry {
-    const fields: Omit<Entry, 'seq' | 'bytes'> = {
+    // One literal, always of the same members: a spread, or members that come and go, cost a fifth of an acceptance.
+    return {
+      seq: this.takeNumber(),
       acceptedAt,
       write: LoggedWrite.of(write),
       inScopeOrder: lane.key === undefined,
       sent,
       isAlone,
+      expected,
+      repeatId,
+      sentAs,
+      follows: undefined,
+      bytes: 0,
     };
-    if (expected) fields.expected = expected;
-    if (repeatId !== undefined) fields.repeatId = repeatId;
-    if (sentAs !== undefined) fields.sentAs = sentAs;
-    return { ...fields, seq: this.takeNumber(), bytes: 0 };
   }
 
   private link(lane: Lane, seq: number, next: number, operations: WriteOp[]): void {

@@ -138,7 +138,7 @@ export class Acceptance {
     const base = this.options.knownOf(lane.scope, input.key);
     const effect = effectOf(input, base);
     const isOnly = this.pendingViewOf(lane, input.key) === undefined;
-    const appended = this.log.putFirst(lane, { ...this.newEntry(write, base, effect, {}), together });
+    const appended = this.log.putFirst(lane, this.newEntry(write, base, effect, {}, together));
     if (isOnly) this.remember(lane, input.key, appended.entry.seq, effect.after);
     const behind = rebased(this.log, lane, appended.entry, effect.after);
     if (behind.length > 0) this.log.commit(behind).catch(() => undefined); // the disk failed, and said so
@@ -156,17 +156,20 @@ export class Acceptance {
     const answer = acceptedAnswer(input, before, effect, receipt);
     const seq = this.log.book.next;
     const together = manner.together?.({ seq, answer, isBlind: isBlind(input, before) }) ?? [];
-    const appended = this.log.append(lane, {
-      ...this.newEntry(write, before, effect, manner),
-      replaces,
-      together,
-    });
+    const appended = this.log.append(lane, this.newEntry(write, before, effect, manner, together, replaces));
     this.remember(lane, input.key, appended.entry.seq, effect.after);
     if (this.refusal) this.room.makeRoom();
     return this.accepted(lane, input, appended, { base: before, answer });
   }
 
-  private newEntry(write: Write, before: View, { after }: Effect, { sent, repeatId }: Manner): NewEntry {
+  private newEntry(
+    write: Write,
+    before: View,
+    { after }: Effect,
+    { sent, repeatId }: Manner,
+    together: readonly WriteOp[],
+    replaces?: Entry,
+  ): NewEntry {
     const isRelative = classOf(write.input) === 'relative';
     return {
       write,
@@ -175,6 +178,8 @@ export class Acceptance {
       sentAs: sent?.as,
       repeatId,
       expected: isRelative ? { before, after } : undefined,
+      replaces,
+      together,
     };
   }
 
