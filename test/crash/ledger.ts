@@ -9,6 +9,7 @@ import {
   toldBy,
   type WriteKind,
 } from '../support/told-writes.js';
+import { NamedWrites } from './named-writes.js';
 import type { ScopeCase } from './rules.js';
 import type { Site } from './site.js';
 
@@ -23,9 +24,12 @@ export class Ledger {
   readonly writes: ToldWrite[] = [];
   readonly endings = new Map<string, Receipt>();
   private readonly underWay = new Set<Promise<unknown>>();
+  private readonly named: NamedWrites;
   private ids = 0;
 
-  constructor(private readonly site: Site) {}
+  constructor(private readonly site: Site) {
+    this.named = new NamedWrites(site);
+  }
 
   /** Sends a write and notes what its caller is told. */
   write(worker: number, { scope, repeats }: ScopeCase, key: string, kind: WriteKind): Promise<ToldWrite> {
@@ -53,7 +57,7 @@ export class Ledger {
 
   /**
    * Asks the gateway for its accounts, and what became of the writes that it accepted.
-   * @throws Error if the sums are wrong, or something that was settled is not any more.
+   * @throws Error if the sums are wrong, something that was settled is not any more, or an answer is another one now.
    */
   async audit(random: SeededRandom): Promise<Status> {
     const told = new Set(this.receiptsTold()).size;
@@ -71,6 +75,7 @@ export class Ledger {
     for (let at = 0; at < asked.length; at += AT_ONCE) {
       await Promise.all(asked.slice(at, at + AT_ONCE).map((receipt) => this.look(receipt)));
     }
+    await this.named.askAgain(random);
     return status;
   }
 
@@ -84,13 +89,16 @@ export class Ledger {
   }
 
   private async send(sent: SentWrite, repeats: boolean): Promise<ToldWrite> {
-    const { functionId, data } = callOf(sent);
-    const metadata = { label: String(sent.id), ...(repeats && { idempotency_key: `write ${sent.id}` }) };
-    let told: Told = toldBy(await this.site.call(sent.worker, functionId, data, metadata));
+    if (!repeats) {
+      const { functionId, data } = callOf(sent);
+      const told = toldBy(await this.site.call(sent.worker, functionId, data, { label: String(sent.id) }));
+      return { ...sent, told, repeated: false };
+    }
+    let told = await this.named.make(sent);
     let repeated = 0;
-    while (repeats && repeated < MOST_REPEATS && isOpen(told)) {
+    while (repeated < MOST_REPEATS && isOpen(told)) {
       repeated += 1;
-      told = toldBy(await this.site.call(sent.worker, functionId, data, metadata));
+      told = await this.named.make(sent);
     }
     return { ...sent, told, repeated: repeated > 0 };
   }

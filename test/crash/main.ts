@@ -3,7 +3,7 @@ import type { Kills } from './disturbances.js';
 import { type RoundResult, runRound, Violation } from './round.js';
 import { casesTaken } from './rules.js';
 
-const USAGE = `npm run test:crash -- [--minutes 10] [--seed N] [--disturbances 8]
+const USAGE = `npm run test:crash -- [--minutes 10] [--seed N] [--disturbances 8] [--scopes a,b]
 
 Kills the built gateway again and again, and compares what its remote executed with what callers were told.
 The rounds have the seeds N, N + 1, ...; a violation ends the run, with the seed of its round.`;
@@ -16,7 +16,7 @@ async function main(args: string[]): Promise<number> {
     console.log(USAGE);
     return 2;
   }
-  const cases = await casesTaken();
+  const cases = (await casesTaken()).filter(({ scope }) => !request.scopes || request.scopes.includes(scope));
   console.log(`seed ${request.seed}, scopes: ${cases.map(({ scope }) => scope).join(', ')}`);
   const end = Date.now() + request.minutes * 60_000;
   const results: RoundResult[] = [];
@@ -36,18 +36,28 @@ async function main(args: string[]): Promise<number> {
   }
 }
 
-function readRequest(args: string[]): { minutes: number; seed: number; disturbances: number } | undefined {
+interface Request {
+  minutes: number;
+  seed: number;
+  disturbances: number;
+  /** Undefined: all. */
+  scopes: string[] | undefined;
+}
+
+function readRequest(args: string[]): Request | undefined {
   const { values } = parseArgs({
     args,
     options: {
       minutes: { type: 'string', default: '10' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000) },
       disturbances: { type: 'string', default: '8' },
+      scopes: { type: 'string' },
     },
   });
   const [minutes, seed, disturbances] = [values.minutes, values.seed, values.disturbances].map(Number);
-  const request = { minutes: minutes ?? 0, seed: seed ?? 0, disturbances: disturbances ?? 0 };
-  return Object.values(request).every((value) => value > 0) ? request : undefined;
+  const numbers = { minutes: minutes ?? 0, seed: seed ?? 0, disturbances: disturbances ?? 0 };
+  if (!Object.values(numbers).every((value) => value > 0)) return undefined;
+  return { ...numbers, scopes: values.scopes?.split(',') };
 }
 
 function lineOf(name: string, results: readonly RoundResult[]): string {

@@ -1,5 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { BarrierResult, Receipt } from '../../src/replication/operator.js';
 import { SeededRandom } from '../support/seeded-random.js';
 import { tempDir } from '../support/temp-dir.js';
@@ -43,10 +44,16 @@ export interface RoundOptions {
   cases: readonly ScopeCase[];
 }
 
+/** Every so many rounds the log is small, and fills up. */
+const CRAMPED_EVERY = 4;
+const CRAMPED_ENTRIES = 80;
+const TRY_AGAIN_MS = 100;
+
 /** Workers write while link and process break at moments of the seed; then all must be as their callers were told. */
 export async function runRound({ seed, disturbances, cases }: RoundOptions): Promise<RoundResult> {
   const folder = await tempDir();
-  const site = new Site(await UnreliableRemote.start(), join(folder.path, 'data'), rulesOf(cases));
+  const limits = seed % CRAMPED_EVERY === 0 ? { log_entries: CRAMPED_ENTRIES } : {};
+  const site = new Site(await UnreliableRemote.start(), join(folder.path, 'data'), rulesOf(cases), limits);
   const round = new Round(site, new SeededRandom(seed));
   try {
     const result = await round.run(seed, disturbances, cases);
@@ -54,8 +61,8 @@ export async function runRound({ seed, disturbances, cases }: RoundOptions): Pro
     await folder.remove();
     return { seed, ...result };
   } catch (error) {
-    await site.stop();
     await round.leave(folder.path);
+    await site.stop();
     throw new Violation(seed, folder.path, error instanceof Error ? error.message : String(error));
   }
 }
@@ -75,7 +82,7 @@ class Round {
   async run(seed: number, count: number, cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
     await this.site.start();
     const flowing = cases.filter(({ flows }) => flows);
-    const writers = startWriters(this.ledger, cases, seed);
+    const writers = startWriters(this.site.remote, this.ledger, cases, seed);
     for (let left = count; left > 0; left -= 1) {
       await this.disturbances.disturb();
       await this.writeArrives(this.random.pick(flowing));
@@ -84,26 +91,44 @@ class Round {
     return this.judge(cases);
   }
 
-  /** Writes all that is known of it beside the data. */
+  /** Writes all that is known of it beside the data; the gateway may still run. */
   async leave(folder: string): Promise<void> {
     const { writes, endings } = this.ledger;
+    const status = await within(BOUND_MS, 'the status', this.site.ask('gateway::status')).catch(String);
     const told = writes.map((write: ToldWrite) => JSON.stringify(write)).join('\n');
     const ends = [...endings.values()].map((receipt: Receipt) => JSON.stringify(receipt)).join('\n');
     const journal = this.site.remote.journal.map((entry) => JSON.stringify(entry)).join('\n');
-    const files = { told, ends, journal, log: this.site.log, story: this.disturbances.story.join('\n') };
+    const files = {
+      told,
+      ends,
+      journal,
+      status: JSON.stringify(status, undefined, 2),
+      calls: this.site.remote.calls.map((call) => JSON.stringify(call)).join('\n'),
+      log: this.site.log,
+      story: this.disturbances.story.join('\n'),
+    };
     for (const [name, text] of Object.entries(files)) await writeFile(join(folder, name), text);
   }
 
   /** Nothing stays stuck: with the link whole, a fresh write is at the remote within the bound. */
   private async writeArrives(at: ScopeCase): Promise<void> {
     const what = `a fresh write to ${at.scope}`;
-    const { told } = await within(BOUND_MS, what, this.ledger.write(0, at, anyKey(this.random), 'set'));
+    const { told } = await within(BOUND_MS, what, this.writeAtLast(at));
     if (told.kind === 'answered') return;
     if (told.kind !== 'accepted') throw new Error(`${what} was told ${JSON.stringify(told)}`);
     const asked = { receipt: told.receipt, wait_ms: BOUND_MS };
     const { status, reason } = await this.site.ask<Receipt>('gateway::receipt', asked);
     if (status !== 'committed' && status !== 'superseded') {
       throw new Error(`${what} is ${status} ${reason ?? ''} after ${BOUND_MS} ms`);
+    }
+  }
+
+  /** A log that is full has room again once the link is whole. */
+  private async writeAtLast(at: ScopeCase): Promise<ToldWrite> {
+    for (;;) {
+      const write = await this.ledger.write(0, at, anyKey(this.random), 'set');
+      if (write.told.kind !== 'error' || write.told.code !== 'GATEWAY_BACKLOG_FULL') return write;
+      await delay(TRY_AGAIN_MS);
     }
   }
 
@@ -116,6 +141,7 @@ class Round {
     if (open !== held || log.entries !== held) {
       throw new Error(`after the barrier ${open} writes are open, ${log.entries} in the log, ${held} held`);
     }
+    if (held === 0 && log.bytes !== 0) throw new Error(`an empty log counts ${log.bytes} bytes`);
     const { openReceipts } = ledger;
     if (openReceipts.length > held) throw new Error(`the barrier forgot ${openReceipts.join(', ')}`);
     const found = violationsIn({

@@ -14,6 +14,8 @@ export interface ScopeCase {
   readonly ordered?: true;
   /** Its writes have an idempotency key, and are sent again until an answer comes. */
   readonly repeats?: true;
+  /** Somebody else writes there, too, through the remote. */
+  readonly contested?: true;
 }
 
 /** To try an option of `scopes[]` under crashes, add a line. One that the gateway does not take yet is left out. */
@@ -28,11 +30,18 @@ const CASES: readonly ScopeCase[] = [
   { scope: 'one-order-holds', rule: { order: 'scope' }, ordered: true },
   { scope: 'holds', rule: { on_refusal: 'hold' } },
   { scope: 'coalesces', rule: { coalesce: true, write: 'behind' }, flows: true },
-  { scope: 'parks', rule: { conflict: 'park' } },
-  { scope: 'remote-wins', rule: { conflict: 'remote-wins' } },
+  { scope: 'contested', rule: {}, flows: true, contested: true },
+  { scope: 'parks', rule: { conflict: 'park' }, contested: true },
+  { scope: 'parks-behind', rule: { conflict: 'park', write: 'behind' }, contested: true },
+  { scope: 'remote-wins', rule: { conflict: 'remote-wins' }, contested: true },
+  { scope: 'remote-wins-behind', rule: { conflict: 'remote-wins', write: 'behind' }, contested: true },
   { scope: 'expires', rule: { expire_ms: 400, write: 'behind' } },
+  { scope: 'expires-in-order', rule: { expire_ms: 400, order: 'scope' }, ordered: true },
+  { scope: 'drops-oldest', rule: { overflow: 'drop-oldest', write: 'behind' } },
+  { scope: 'reports', rule: { retain: 'report', retain_ms: 2000 }, flows: true },
   { scope: 'repeats', rule: {}, flows: true, repeats: true },
   { scope: 'repeats-behind', rule: { write: 'behind' }, flows: true, repeats: true },
+  { scope: 'repeats-expire', rule: { write: 'behind', expire_ms: 400 }, repeats: true },
 ];
 
 const COMMAND = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));

@@ -25,6 +25,7 @@ export class Site {
     readonly remote: UnreliableRemote,
     private readonly dataDir: string,
     private readonly rules: object[],
+    private readonly limits: object = {},
   ) {}
 
   /** What all processes logged, one after the other. */
@@ -113,7 +114,7 @@ export class Site {
         scopes: this.rules,
         drain: { window: 8 },
         remote: { reconnect_ms: [20, 100], call_timeout_ms: 400 },
-        limits: { min_free_bytes: 0 },
+        limits: { min_free_bytes: 0, ...this.limits },
         breaker: { reset_ms: 200 },
       },
       ...(signal && { signal }),

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { SeededRandom } from '../support/seeded-random.js';
 import type { WriteKind } from '../support/told-writes.js';
+import type { UnreliableRemote } from '../support/unreliable-remote.js';
 import type { Ledger } from './ledger.js';
 import type { ScopeCase } from './rules.js';
 import { WORKERS } from './site.js';
@@ -20,18 +21,28 @@ const KINDS: readonly WriteKind[] = [
 const MOST_WAITING = 24;
 const BURST = 4;
 const PAUSE_MS = 60;
+const ELSEWHERE_PAUSE_MS = 100;
 
 export interface Writers {
   /** Stops them, and waits until every call is answered or its connection gone. */
   stop(): Promise<void>;
 }
 
-/** Workers that write without pause: bursts to any key of any scope, whatever the others do. */
-export function startWriters(ledger: Ledger, cases: readonly ScopeCase[], seed: number): Writers {
+/** Workers that write without pause: bursts to any key of any scope, whatever the others do; and somebody elsewhere. */
+export function startWriters(
+  remote: UnreliableRemote,
+  ledger: Ledger,
+  cases: readonly ScopeCase[],
+  seed: number,
+): Writers {
   const stopped = new AbortController();
   const working = Array.from({ length: WORKERS }, (_, worker) =>
     writeUntil(stopped.signal, worker, ledger, cases, new SeededRandom(seed, worker + 1)),
   );
+  const contested = cases.filter((one) => one.contested);
+  if (contested.length > 0) {
+    working.push(writeElsewhere(stopped.signal, remote, contested, new SeededRandom(seed, WORKERS + 1)));
+  }
   return {
     stop: async () => {
       stopped.abort();
@@ -39,6 +50,18 @@ export function startWriters(ledger: Ledger, cases: readonly ScopeCase[], seed: 
       await ledger.allTold();
     },
   };
+}
+
+async function writeElsewhere(
+  stopped: AbortSignal,
+  remote: UnreliableRemote,
+  contested: readonly ScopeCase[],
+  random: SeededRandom,
+): Promise<void> {
+  for (let elsewhere = 1; !stopped.aborted; elsewhere += 1) {
+    remote.writesElsewhere(random.pick(contested).scope, anyKey(random), { elsewhere });
+    await delay(random.below(ELSEWHERE_PAUSE_MS));
+  }
 }
 
 export function anyKey(random: SeededRandom): string {

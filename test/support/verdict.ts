@@ -36,6 +36,9 @@ const OTHER_ENDS: readonly ReceiptStatus[] = [
   'dropped',
 ];
 
+/** Why a write is in quarantine that was not executed. */
+const NEVER_DONE: readonly string[] = ['refused', 'overflow'];
+
 /** What the remote's journal says against what the callers were told; empty if all promises were kept. */
 export function violationsIn(evidence: Evidence): string[] {
   const trial = new Trial(evidence);
@@ -51,12 +54,17 @@ class Trial {
   private readonly lanes = new Map<string, Execution[]>();
   private readonly executions = new Map<number, Execution[]>();
   private readonly unknown: JournalEntry[] = [];
+  private readonly elsewhere: JournalEntry[] = [];
 
   constructor(private readonly evidence: Evidence) {
     const writes = new Map(evidence.writes.map((write) => [String(write.id), write]));
     const scopes = new Set(evidence.writes.map(({ scope }) => scope));
     for (const entry of evidence.journal) {
       if (!scopes.has(entry.scope)) continue;
+      if (entry.connection === 'elsewhere') {
+        this.elsewhere.push(entry);
+        continue;
+      }
       const write = writes.get(entry.label ?? '');
       if (!write) this.unknown.push(entry);
       else {
@@ -137,8 +145,8 @@ class Trial {
   }
 
   /**
-   * A set or delete goes out again over a value of somebody else, and so it does over a write that came from a process
-   * that was killed: no gateway knows of that one.
+   * A set or delete goes out again over a value of somebody else, be it a write of a process that was killed: no gateway
+   * knows of that one.
    */
   private hadToBeRepeated([first, ...others]: readonly Execution[]): boolean {
     if (!first || !isAbsolute(first.write) || others.length !== 1) return false;
@@ -147,9 +155,9 @@ class Trial {
       journal.indexOf(first.entry),
       journal.indexOf((others[0] as Execution).entry),
     );
-    const lane = (this.lanes.get(this.laneOf(first.entry)) ?? []).filter(({ entry }) =>
-      between.includes(entry),
-    );
+    const at = this.laneOf(first.entry);
+    if (this.elsewhere.some((entry) => this.laneOf(entry) === at && between.includes(entry))) return true;
+    const lane = (this.lanes.get(at) ?? []).filter(({ entry }) => between.includes(entry));
     return lane.some((execution) => execution.write.id !== first.write.id && !isAccepted(execution));
   }
 
@@ -188,7 +196,7 @@ function boundsOfEnding(ending: Receipt | undefined): Omit<Bounds, 'why'> {
     case 'pending':
       return { least: 0, most: 0 };
     case 'quarantined':
-      return { least: 0, most: ending.reason === 'refused' ? 0 : 1 };
+      return { least: 0, most: NEVER_DONE.includes(ending.reason ?? '') ? 0 : 1 };
     default:
       return { least: 0, most: 1 };
   }
