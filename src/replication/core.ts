@@ -178,7 +178,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     now: clock.now,
     ruleOf,
     knownOf: witness.knownOf,
-    superseded: (entry) => endings.replaced(entry),
+    superseded: (entry, written) => endings.replaced(entry, written),
   });
   const fence = new Fence(remote, clock, config.settleDelayMs, stopping);
   const { patienceMs } = config;

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { RemoteTroubles, type Trouble } from '../support/remote-troubles.js';
 import type { SeededRandom } from '../support/seeded-random.js';
 import type { Ledger } from './ledger.js';
+import type { Operator } from './operator.js';
 import { SETTLE_MS, type Site } from './site.js';
 
 /** What the gateway was doing when it was killed. */
@@ -25,6 +26,7 @@ export class Disturbances {
   constructor(
     private readonly site: Site,
     private readonly ledger: Ledger,
+    private readonly operator: Operator,
     private readonly random: SeededRandom,
   ) {
     this.troubles = new RemoteTroubles(site.remote, random, SETTLE_MS);
@@ -39,11 +41,14 @@ export class Disturbances {
       await this.begin(random.pick(random.chance(0.3) ? all.filter(({ away }) => away) : all));
       await delay(random.below(LONGEST_HOLD_MS));
     }
+    if (random.chance(0.5)) this.operator.begin();
     await this.hitProcess();
     await delay(random.below(LONGEST_HOLD_MS / 2));
     this.tell('healed');
     this.isAway = false;
     await this.troubles.healed();
+    await this.operator.ended();
+    if (random.chance(0.5)) this.operator.begin();
     if (random.chance(0.5)) await this.killDrain();
   }
 

@@ -9,6 +9,7 @@ import { UnreliableRemote } from '../support/unreliable-remote.js';
 import { violationsIn } from '../support/verdict.js';
 import { Disturbances, type Kills } from './disturbances.js';
 import { Ledger } from './ledger.js';
+import { Operator } from './operator.js';
 import { rulesOf, type ScopeCase } from './rules.js';
 import { BOUND_MS, Site } from './site.js';
 import { within } from './within.js';
@@ -69,6 +70,7 @@ export async function runRound({ seed, disturbances, cases }: RoundOptions): Pro
 
 class Round {
   private readonly ledger: Ledger;
+  private readonly operator: Operator;
   private readonly disturbances: Disturbances;
 
   constructor(
@@ -76,7 +78,8 @@ class Round {
     private readonly random: SeededRandom,
   ) {
     this.ledger = new Ledger(site);
-    this.disturbances = new Disturbances(site, this.ledger, random);
+    this.operator = new Operator(site.dataDir, random);
+    this.disturbances = new Disturbances(site, this.ledger, this.operator, random);
   }
 
   async run(seed: number, count: number, cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
@@ -88,6 +91,7 @@ class Round {
       await this.writeArrives(this.random.pick(flowing));
     }
     await within(BOUND_MS, 'an answer to every call', writers.stop());
+    await within(BOUND_MS, 'an answer to the operator', this.operator.ended());
     return this.judge(cases);
   }
 
@@ -149,6 +153,7 @@ class Round {
       journal: site.remote.journal,
       endings: ledger.endings,
       accounts: writes,
+      retried: this.operator.retried,
       orderedScopes: new Set(cases.flatMap(({ scope, ordered }) => (ordered ? [scope] : []))),
     });
     if (found.length > 0) throw new Error(`${found.length} promises broken:\n${found.join('\n')}`);

@@ -23,7 +23,7 @@ export class Site {
 
   constructor(
     readonly remote: UnreliableRemote,
-    private readonly dataDir: string,
+    readonly dataDir: string,
     private readonly rules: object[],
     private readonly limits: object = {},
   ) {}

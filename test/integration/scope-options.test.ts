@@ -80,6 +80,19 @@ describe('coalesce', () => {
     expectExactAccounts(await outpost.status());
   });
 
+  it('tells of a write that is superseded once that is on the disk: to who waits for it, and to a barrier', async () => {
+    const outpost = await site({ coalesce: true });
+    await outpost.goOffline();
+    const { receipt } = await outpost.setPending('k', 'old');
+    const waits = { receipt, wait_ms: BY_ITSELF_MS };
+    const ending = outpost.worker.call('gateway::receipt', waits);
+    const barrier = outpost.worker.call('gateway::barrier', { timeout_ms: 2000 });
+    await outpost.status(); // both are waiting
+    await outpost.setPending('k', 'new');
+    expect(resultOf(await ending)).toMatchObject({ status: 'superseded' });
+    expect(resultOf(await barrier)).toMatchObject({ settled: true });
+  });
+
   it('leaves increments alone, and what they build on', async () => {
     const outpost = await site({ coalesce: true });
     await outpost.goOffline();

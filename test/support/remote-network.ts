@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
+import pRetry from 'p-retry';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /** The way to an engine: it can be closed, cut, or swallow everything without a sign. */
@@ -26,9 +27,14 @@ export class RemoteNetwork {
   /** Takes connections, on the port it had before if it had one. */
   async open(): Promise<void> {
     if (this.tcp.listening) return;
+    await pRetry(() => this.listen(), { retries: 50, minTimeout: 100, factor: 1 });
+    this.listensOn = (this.tcp.address() as AddressInfo).port;
+  }
+
+  /** While nobody listened, its port may have become the near end of somebody's connection. */
+  private async listen(): Promise<void> {
     this.tcp.listen(this.listensOn, '127.0.0.1');
     await once(this.tcp, 'listening');
-    this.listensOn = (this.tcp.address() as AddressInfo).port;
   }
 
   /** Refuses connections, and ends those there are. */

@@ -11,6 +11,8 @@ export interface Evidence {
   endings: ReadonlyMap<string, Receipt>;
   /** Scopes in which all keys have one order. */
   orderedScopes?: ReadonlySet<string>;
+  /** Receipts of writes that an operator has sent again, or perhaps has: at their lane's end. */
+  retried?: ReadonlySet<string>;
   /** What the gateway counts of all that it accepted. */
   accounts: Accounts;
 }
@@ -104,15 +106,16 @@ class Trial {
   /** Out of the order of acceptance. */
   *orders(): Iterable<string> {
     for (const [lane, executions] of this.lanes) {
-      const workers = new Set(executions.map(({ write }) => write.worker));
+      const inTurn = executions.filter(({ write }) => !this.isRetried(write));
+      const workers = new Set(inTurn.map(({ write }) => write.worker));
       for (const worker of workers) {
-        const own = executions.filter(({ write }) => write.worker === worker && !write.repeated);
+        const own = inTurn.filter(({ write }) => write.worker === worker && !write.repeated);
         yield* descents(own.filter(isAccepted), idOf, `${lane}, worker ${worker}`);
         for (const [connection, sent] of groupedBy(own, ({ entry }) => entry.connection)) {
           yield* descents(sent, idOf, `${lane}, worker ${worker}, connection ${connection}`);
         }
       }
-      yield* descents(executions.filter(hasSequence), sequenceOf, `${lane}, by sequence`);
+      yield* descents(inTurn.filter(hasSequence), sequenceOf, `${lane}, by sequence`);
     }
   }
 
@@ -128,7 +131,8 @@ class Trial {
     }
   }
 
-  private boundsOf({ told }: ToldWrite): Bounds {
+  private boundsOf(write: ToldWrite): Bounds {
+    const { told } = write;
     switch (told.kind) {
       case 'nothing':
         return { least: 0, most: 1, why: 'told nothing' };
@@ -139,6 +143,7 @@ class Trial {
       case 'accepted': {
         const ending = this.evidence.endings.get(told.receipt);
         const why = `${told.receipt} ${ending?.status} ${ending?.reason ?? ''}`;
+        if (this.isRetried(write)) return { ...boundsOfRetried(ending), why };
         return { ...boundsOfEnding(ending), why };
       }
     }
@@ -176,6 +181,10 @@ class Trial {
     return wasAbsent;
   }
 
+  private isRetried({ told }: ToldWrite): boolean {
+    return told.kind === 'accepted' && this.evidence.retried?.has(told.receipt) === true;
+  }
+
   /** Accepted writes that came to another end than being executed, and whose callers have no receipt. */
   private get untoldEnds(): number {
     const told = [...this.evidence.endings.values()].filter(({ status }) => OTHER_ENDS.includes(status));
@@ -200,6 +209,11 @@ function boundsOfEnding(ending: Receipt | undefined): Omit<Bounds, 'why'> {
     default:
       return { least: 0, most: 1 };
   }
+}
+
+/** One whose outcome was unknown may have been executed before it was sent again. */
+function boundsOfRetried(ending: Receipt | undefined): Omit<Bounds, 'why'> {
+  return ending?.status === 'superseded' ? { least: 0, most: 2 } : boundsOfEnding(ending);
 }
 
 /** Whether the gateway has answered for it, or sent it from its log. */

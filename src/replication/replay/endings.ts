@@ -148,10 +148,10 @@ export class Endings {
   }
 
   /** Another one, just accepted, has taken its place in the log; it was never sent. */
-  replaced(entry: Entry): void {
+  replaced(entry: Entry, written: Promise<void>): void {
     this.log.book.ended.superseded += 1;
     this.receipts.settle(entry, 'superseded', this.now());
-    this.tell(entry.seq, undefined);
+    written.then(() => this.tell(entry.seq, undefined)).catch(() => undefined); // who accepts the newer one hears of it
   }
 
   /** It grew too old; it was never sent. */

@@ -21,8 +21,8 @@ export interface AcceptanceOptions {
   ruleOf: (scope: string) => AcceptanceRule;
   /** What the remote held when we last knew. */
   knownOf: (scope: string, key: string) => View;
-  /** Notes that a write which was never sent gives way to a newer one. */
-  superseded: (entry: Entry) => void;
+  /** Notes that a write which was never sent gives way to a newer one, with whose batch it goes. */
+  superseded: (entry: Entry, written: Promise<void>) => void;
 }
 
 export type AcceptanceRule = Pick<ScopeRule, 'blindWrites' | 'coalesce' | 'overflow'>;
@@ -151,12 +151,12 @@ export class Acceptance {
     const effect = effectOf(input, before);
     if (this.log.isEmpty) this.oldestAt = this.options.now();
     const replaces = this.replacedBy(lane, input);
-    if (replaces) this.options.superseded(replaces);
     const receipt = this.options.receiptOf(this.log.book.next);
     const answer = acceptedAnswer(input, before, effect, receipt);
     const seq = this.log.book.next;
     const together = manner.together?.({ seq, answer, isBlind: isBlind(input, before) }) ?? [];
     const appended = this.log.append(lane, this.newEntry(write, before, effect, manner, together, replaces));
+    if (replaces) this.options.superseded(replaces, appended.durable);
     this.remember(lane, input.key, appended.entry.seq, effect.after);
     if (this.refusal) this.room.makeRoom();
     return this.accepted(lane, input, appended, { base: before, answer });

@@ -78,10 +78,11 @@ describe('the verdict on a run', () => {
     expect(found([write(1, { kind: 'error', code: 'GATEWAY_OUTCOME_UNKNOWN' })], [1])).toBe('');
   });
 
-  it('finds what was executed and is in quarantine because it was refused', () => {
-    const quarantined = (reason: 'refused' | 'unknown') =>
+  it('finds what was executed and is in quarantine because it was refused, or to make room', () => {
+    const quarantined = (reason: 'refused' | 'overflow' | 'unknown') =>
       new Map([['g-7', { status: 'quarantined', reason } as Receipt]]);
     expect(found([write(1, accepted(7))], [1], quarantined('refused'))).toContain('executed 1 times');
+    expect(found([write(1, accepted(7))], [1], quarantined('overflow'))).toContain('executed 1 times');
     expect(found([write(1, accepted(7))], [1], quarantined('unknown'))).toBe('');
   });
 
@@ -107,6 +108,14 @@ describe('the verdict on a run', () => {
     expect(
       found([ghost, write(2, accepted(7), { kind: 'increment' })], [2, late, 2], committed(7)),
     ).toContain('executed 2 times');
+  });
+
+  it('lets a set go over what somebody else wrote, at that key only', () => {
+    const theirs = (key: string) => execution(0, { key, connection: 'elsewhere', label: 'theirs' });
+    const ours = [write(1, accepted(7))];
+    expect(found(ours, [1, theirs(KEY), 1], committed(7))).toBe('');
+    expect(found(ours, [1, theirs('l'), 1], committed(7))).toContain('executed 2 times');
+    expect(found(ours, [theirs(KEY), 1, 1], committed(7))).toContain('executed 2 times');
   });
 
   it('takes a delete that was not executed only where the key was absent, or it may have come to another end', () => {
