@@ -170,7 +170,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
     mostEntries: limits.entries,
     isOver: () => acceptance.isOver,
     isDroppable: (scope) => ruleOf(scope).overflow === 'drop-oldest',
-    giveUp: (entry) => replay.endUnsent(entry, (lane) => endings.overflow(lane, entry)),
+    giveUp: (read) => replay.endUnsent(read, (lane, entry) => endings.overflow(lane, entry)),
   });
   const acceptance: Acceptance = new Acceptance(log, lanes, space, room, {
     receiptOf,
@@ -244,7 +244,7 @@ export async function buildCore(ground: CoreGround, stopping: AbortSignal) {
   );
   const expiry = new Expiry(
     log,
-    (entry) => replay.endUnsent(entry, (lane) => endings.expire(lane, entry)),
+    (read) => replay.endUnsent(read, (lane, entry) => endings.expire(lane, entry)),
     ruleOf,
     rules.shortestExpiryMs,
     clock.now,

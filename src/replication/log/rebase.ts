@@ -13,39 +13,38 @@ const MOST_FOLLOWERS = 4096;
 
 /**
  * What the updates behind a write build on now: their records with what they will meet and make, as far as the next
- * write that does not depend on what was there.
+ * write that does not depend on what was there. With `follows`, in the lane of a scope, all writes behind it to its key get a
+ * note that they were accepted on top of one that has lost.
  */
-export function rebased(log: WriteAheadLog, lane: Lane, gone: Entry, base: View): WriteOp[] {
+export function rebased(
+  log: WriteAheadLog,
+  lane: Lane,
+  gone: Entry,
+  base: View,
+  follows?: Entry['follows'],
+): WriteOp[] {
   const operations: WriteOp[] = [];
   const { key } = gone.write;
-  let view = base;
+  let view: View | undefined = base;
   let last = gone.seq;
-  for (const entry of behind(log, lane, gone, MOST_REBASED)) {
+  for (const entry of behind(log, lane, gone, follows ? MOST_FOLLOWERS : MOST_REBASED)) {
     last = entry.seq;
     if (entry.write.key !== key) continue;
-    if (!entry.expected) return operations;
-    const { after } = effectOf(entry.write.input, view);
-    entry.expected = { before: view, after };
-    operations.push(rewritten(log, entry));
-    view = after;
+    view = view && entry.expected && rebase(entry, view);
+    if (!view && !follows) return operations;
+    operations.push(rewritten(log, follows ? { ...entry, follows } : entry));
   }
+  if (!view) return operations;
   if (last === lane.record?.last && lane.key !== undefined) lane.view = view;
   lane.lasts?.delete(key);
   return operations;
 }
 
-/** In the lane of a scope: the writes to a key that were accepted on top of one that has lost, with a note of that. */
-export function followers(
-  log: WriteAheadLog,
-  lane: Lane,
-  gone: Entry,
-  follows: NonNullable<Entry['follows']>,
-): WriteOp[] {
-  const operations: WriteOp[] = [];
-  for (const entry of behind(log, lane, gone, MOST_FOLLOWERS)) {
-    if (entry.write.key === gone.write.key) operations.push(rewritten(log, { ...entry, follows }));
-  }
-  return operations;
+/** Gives what comes out of it. */
+function rebase(entry: Entry, before: View): View {
+  const { after } = effectOf(entry.write.input, before);
+  entry.expected = { before, after };
+  return after;
 }
 
 /** As far as they are on the disk and can be read. */

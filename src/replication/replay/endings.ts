@@ -7,7 +7,7 @@ import type { Behind } from '../log/lane-records.js';
 import type { Lane } from '../log/lanes.js';
 import type { Entry } from '../log/layout.js';
 import type { Quarantine } from '../log/quarantine.js';
-import { followers, rebased } from '../log/rebase.js';
+import { rebased } from '../log/rebase.js';
 import type { Receipts } from '../log/receipts.js';
 import { type NamedEnd, namedEnd } from '../log/repeats.js';
 import type { WriteAheadLog } from '../log/write-ahead-log.js';
@@ -205,15 +205,15 @@ export class Endings {
       this.known.forgetIn(together, scope, key);
       this.retained.outcomeUnknown(entry.write);
     }
-    together.push(...this.rebased(lane, entry, reason === 'unknown' ? UNKNOWN : undefined));
+    const follow = reason === 'parked' ? ('parked' as const) : undefined;
+    together.push(...this.rebased(lane, entry, reason === 'unknown' ? UNKNOWN : undefined, follow));
     this.log.book.quarantined[reason] += 1;
     this.logger.warn(
       { receipt: this.receipts.nameOf(entry.seq), function_id: functionId, reason, code: error.code },
       'a write went to quarantine',
     );
     const held = reason !== 'overflow' && this.holds(scope);
-    const follow = reason === 'parked' ? ('parked' as const) : undefined;
-    const behind = this.behind(lane, entry, together, { held, follow });
+    const behind = behindIn(lane, { held, follow });
     return this.told(entry, this.log.depart({ lane, entry, together, behind }));
   }
 
@@ -234,27 +234,16 @@ export class Endings {
     if (ending === 'committed' && holds && this.retained.wants(entry.write.scope))
       this.retain(operations, entry, holds, answer);
     if (holds) this.note(operations, entry, holds);
-    if (ending !== 'committed') operations.push(...this.rebased(lane, entry, holds));
-    const departure = {
-      lane,
-      entry,
-      together: operations,
-      behind: this.behind(lane, entry, operations, { follow }),
-    };
+    if (ending !== 'committed') operations.push(...this.rebased(lane, entry, holds, follow));
+    const departure = { lane, entry, together: operations, behind: behindIn(lane, { follow }) };
     return this.told(entry, this.log.end(departure, ending), answer);
   }
 
-  /** In the lane of a key all that is behind it follows; in that of a scope, what is of the same key. */
-  private behind(lane: Lane, entry: Entry, together: WriteOp[], behind: Behind): Behind {
-    if (lane.key !== undefined || !behind.follow) return behind;
-    together.push(...followers(this.log, lane, entry, behind.follow));
-    return { ...behind, follow: undefined };
-  }
-
   /** Those behind it were accepted on what it would have made. */
-  private rebased(lane: Lane, entry: Entry, holds?: View): WriteOp[] {
+  private rebased(lane: Lane, entry: Entry, holds?: View, follow?: Behind['follow']): WriteOp[] {
     const { scope, key } = entry.write;
-    return rebased(this.log, lane, entry, holds ?? this.known.peek(scope, key));
+    const noted = lane.key === undefined ? follow : undefined;
+    return rebased(this.log, lane, entry, holds ?? this.known.peek(scope, key), noted);
   }
 
   private finished({ repeatId }: Entry, ended: NamedEnd): WriteOp[] {
@@ -311,6 +300,11 @@ export class Endings {
     this.waiting.delete(seq);
     for (const tell of tells) tell();
   }
+}
+
+/** In the lane of a key all that is behind it follows; in that of a scope what does is noted at each entry. */
+function behindIn({ key }: Lane, behind: Behind): Behind {
+  return key === undefined ? { ...behind, follow: undefined } : behind;
 }
 
 /** Whether something else came out than was computed. */

@@ -123,10 +123,11 @@ export class Replay {
 
   /**
    * Ends a lane's head that was never sent, whether or not the remote is there. Undefined: it may have been sent, or it is not
-   * the head (any more).
+   * the head (any more). `end` gets it as it is now: since it was read, it may build on something else.
    */
-  endUnsent(entry: Entry, end: (lane: Lane) => Promise<void>): Promise<void> | undefined {
-    if (!this.log.entry(entry.seq)) return undefined; // its lane would be begun anew, with a record of what is gone
+  endUnsent({ seq }: Entry, end: (lane: Lane, entry: Entry) => Promise<void>): Promise<void> | undefined {
+    const entry = this.log.entry(seq);
+    if (!entry) return undefined; // its lane would be begun anew, with a record of what is gone
     const lane = this.lanes.openOf(entry);
     const { record } = lane;
     const isNobodysTurn = lane.turn === 'free' || lane.turn === 'next';
@@ -139,7 +140,7 @@ export class Replay {
     if (lane.turn === 'free') this.takeInHand(lane, entry);
     lane.turn = 'logged'; // until it is gone from the disk, nobody else may take it for a head
     this.log.endedOutOfTurn += 1;
-    const ended = end(lane);
+    const ended = end(lane, entry);
     this.finish(lane, ended);
     return ended;
   }

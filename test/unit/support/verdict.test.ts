@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Receipt } from '../../../src/replication/operator.js';
+import type { QuarantineReason, Receipt } from '../../../src/replication/operator.js';
 import type { JournalEntry } from '../../support/remote-state.js';
 import { callOf, type Told, type ToldWrite, type WriteKind } from '../../support/told-writes.js';
 import { violationsIn } from '../../support/verdict.js';
@@ -48,7 +48,7 @@ function found(
   writes: ToldWrite[],
   executed: (number | JournalEntry)[],
   endings: ReadonlyMap<string, Receipt> = new Map(),
-  more: { orderedScopes?: Set<string>; superseded?: number } = {},
+  more: { orderedScopes?: Set<string>; retried?: Map<string, QuarantineReason>; superseded?: number } = {},
 ): string {
   const journal = executed.map((one) => (typeof one === 'number' ? execution(one) : one));
   const { superseded = 0, ...rest } = more;
@@ -116,6 +116,15 @@ describe('the verdict on a run', () => {
     expect(found(ours, [1, theirs(KEY), 1], committed(7))).toBe('');
     expect(found(ours, [1, theirs('l'), 1], committed(7))).toContain('executed 2 times');
     expect(found(ours, [theirs(KEY), 1, 1], committed(7))).toContain('executed 2 times');
+  });
+
+  it('lets one that an operator sent again come out of turn, and once more only if it may have been executed before', () => {
+    const writes = [write(1, accepted(1)), write(2, accepted(2))];
+    const retried = (reason: QuarantineReason) => ({ retried: new Map([['g-1', reason]]) });
+    expect(found(writes, [2, 1], committed(2), retried('refused'))).toBe('');
+    expect(found(writes, [2, 1], committed(2))).toContain('was executed after');
+    expect(found(writes, [1, 2, 1], committed(2), retried('refused'))).toContain('executed 2 times');
+    expect(found(writes, [1, 2, 1], committed(2), retried('unknown'))).toBe('');
   });
 
   it('takes a delete that was not executed only where the key was absent, or it may have come to another end', () => {
