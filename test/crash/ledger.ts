@@ -14,6 +14,8 @@ import type { ScopeCase } from './rules.js';
 import type { Site } from './site.js';
 
 const OPEN: readonly string[] = ['pending', 'sent'];
+/** What an operator makes of one in quarantine. */
+const DECIDED: readonly string[] = ['superseded', 'dropped'];
 /** Of the receipts that were settled before, those that are looked at again after each restart. */
 const LOOKED_AT_AGAIN = 50;
 const AT_ONCE = 64;
@@ -42,6 +44,11 @@ export class Ledger {
     });
     this.underWay.add(noted);
     return noted;
+  }
+
+  /** Whether a caller knows the receipt. */
+  hasTold(receipt: string): boolean {
+    return this.receiptsTold().includes(receipt);
   }
 
   async allTold(): Promise<void> {
@@ -82,7 +89,8 @@ export class Ledger {
   private async look(receipt: string): Promise<void> {
     const before = this.endings.get(receipt);
     const now = await this.site.ask<Receipt>('gateway::receipt', { receipt });
-    if (before && before.status !== now.status && !OPEN.includes(before.status)) {
+    const isDecided = before?.status === 'quarantined' && DECIDED.includes(now.status);
+    if (before && before.status !== now.status && !OPEN.includes(before.status) && !isDecided) {
       throw new Error(`${receipt} was ${before.status} and is ${now.status} now`);
     }
     this.endings.set(receipt, now);

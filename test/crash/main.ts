@@ -70,6 +70,8 @@ function lineOf(name: string, results: readonly RoundResult[]): string {
     `accepted ${sum(({ accepted }) => accepted)}`,
     `committed ${sum(({ committed }) => committed)}`,
     `quarantined ${sum(({ quarantined }) => quarantined)}`,
+    `overflown ${sum(({ overflown }) => overflown)}`,
+    `decided ${sum(({ decided }) => decided)}`,
     `unknown ${sum(({ unknown }) => unknown)}`,
   ].join(' | ');
 }

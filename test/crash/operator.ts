@@ -9,12 +9,16 @@ const MOST_AT_ONCE = 5;
 
 /** Decides about writes in quarantine by chance, over the admin server, and does not care whether it lives to hear of it. */
 export class Operator {
-  /** Receipts of writes that were sent again, or perhaps were. */
-  readonly retried = new Set<string>();
+  /** Writes that were sent again, or perhaps were, by receipt. */
+  readonly retried = new Map<string, QuarantineReason>();
+  /** How many decisions were heard to be carried out. */
+  decided = 0;
   private underWay = Promise.resolve();
 
   constructor(
     private readonly dataDir: string,
+    /** Others are let alone: nobody could tell what they left behind. */
+    private readonly isKnown: (receipt: string) => boolean,
     private readonly random: SeededRandom,
   ) {}
 
@@ -29,16 +33,22 @@ export class Operator {
 
   private async decide(): Promise<void> {
     const { quarantined } = await this.ask<{ quarantined: QuarantinedWrite[] }>('GET', '/api/quarantine');
-    if (quarantined.length === 0) return;
+    const known = quarantined.filter(({ receipt }) => this.isKnown(receipt));
+    if (known.length === 0) return;
     for (let left = 1 + this.random.below(MOST_AT_ONCE); left > 0; left -= 1) {
-      const { seq, receipt, reason } = this.random.pick(quarantined);
+      const { seq, receipt, reason } = this.random.pick(known);
       if (this.random.chance(0.3)) {
-        if (NEVER_DONE.includes(reason)) await this.ask('POST', `/api/quarantine/${seq}/drop`);
+        if (NEVER_DONE.includes(reason)) await this.say(seq, 'drop');
         continue;
       }
-      this.retried.add(receipt);
-      await this.ask('POST', `/api/quarantine/${seq}/retry`);
+      this.retried.set(receipt, reason);
+      await this.say(seq, 'retry');
     }
+  }
+
+  private async say(seq: number, decision: 'drop' | 'retry'): Promise<void> {
+    const answer = await this.ask<{ error?: unknown }>('POST', `/api/quarantine/${seq}/${decision}`);
+    if (answer.error === undefined) this.decided += 1;
   }
 
   private async ask<T>(method: string, path: string): Promise<T> {

@@ -24,6 +24,9 @@ export interface RoundResult {
   accepted: number;
   committed: number;
   quarantined: number;
+  /** Of those, writes that made room in a full log; and those that an operator has dropped or sent again. */
+  overflown: number;
+  decided: number;
   /** Callers that were told that nobody knows. */
   unknown: number;
 }
@@ -49,15 +52,17 @@ export interface RoundOptions {
 const CRAMPED_EVERY = 4;
 const CRAMPED_ENTRIES = 80;
 const TRY_AGAIN_MS = 100;
+/** Whose chances these are, beside the workers'. */
+const OPERATOR = 99;
 
 /** Workers write while link and process break at moments of the seed; then all must be as their callers were told. */
 export async function runRound({ seed, disturbances, cases }: RoundOptions): Promise<RoundResult> {
   const folder = await tempDir();
   const limits = seed % CRAMPED_EVERY === 0 ? { log_entries: CRAMPED_ENTRIES } : {};
   const site = new Site(await UnreliableRemote.start(), join(folder.path, 'data'), rulesOf(cases), limits);
-  const round = new Round(site, new SeededRandom(seed));
+  const round = new Round(site, seed);
   try {
-    const result = await round.run(seed, disturbances, cases);
+    const result = await round.run(disturbances, cases);
     await site.stop();
     await folder.remove();
     return { seed, ...result };
@@ -75,22 +80,28 @@ class Round {
 
   constructor(
     private readonly site: Site,
-    private readonly random: SeededRandom,
+    private readonly seed: number,
+    private readonly random = new SeededRandom(seed),
   ) {
     this.ledger = new Ledger(site);
-    this.operator = new Operator(site.dataDir, random);
+    const isKnown = (receipt: string) => this.ledger.hasTold(receipt);
+    this.operator = new Operator(site.dataDir, isKnown, new SeededRandom(seed, OPERATOR));
     this.disturbances = new Disturbances(site, this.ledger, this.operator, random);
   }
 
-  async run(seed: number, count: number, cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
+  async run(count: number, cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
     await this.site.start();
     const flowing = cases.filter(({ flows }) => flows);
-    const writers = startWriters(this.site.remote, this.ledger, cases, seed);
-    for (let left = count; left > 0; left -= 1) {
-      await this.disturbances.disturb();
-      await this.writeArrives(this.random.pick(flowing));
+    const writers = startWriters(this.site.remote, this.ledger, cases, this.seed);
+    try {
+      for (let left = count; left > 0; left -= 1) {
+        await this.disturbances.disturb();
+        await this.writeArrives(this.random.pick(flowing));
+      }
+    } finally {
+      writers.end();
     }
-    await within(BOUND_MS, 'an answer to every call', writers.stop());
+    await within(BOUND_MS, 'an answer to every call', writers.ended());
     await within(BOUND_MS, 'an answer to the operator', this.operator.ended());
     return this.judge(cases);
   }
@@ -140,7 +151,7 @@ class Round {
   private async judge(cases: readonly ScopeCase[]): Promise<Omit<RoundResult, 'seed'>> {
     const { site, ledger, random } = this;
     const { held } = await site.ask<BarrierResult>('gateway::barrier', { timeout_ms: 2 * BOUND_MS });
-    const { writes, log } = await ledger.audit(random);
+    const { writes, log, quarantine } = await ledger.audit(random);
     const open = writes.pending + writes.sent;
     if (open !== held || log.entries !== held) {
       throw new Error(`after the barrier ${open} writes are open, ${log.entries} in the log, ${held} held`);
@@ -171,6 +182,8 @@ class Round {
       accepted: writes.accepted,
       committed: writes.committed,
       quarantined: writes.quarantined,
+      overflown: quarantine.overflow,
+      decided: this.operator.decided,
       unknown: ledger.writes.filter(isUnknown).length,
     };
   }

@@ -18,6 +18,8 @@ export interface ScopeCase {
   readonly contested?: true;
 }
 
+const IN_ORDER = { order: 'scope', on_refusal: 'skip' };
+
 /** To try an option of `scopes[]` under crashes, add a line. One that the gateway does not take yet is left out. */
 const CASES: readonly ScopeCase[] = [
   { scope: 'through', rule: {}, flows: true },
@@ -26,7 +28,7 @@ const CASES: readonly ScopeCase[] = [
   { scope: 'marker', rule: { settle: 'marker' }, flows: true },
   { scope: 'marker-behind', rule: { settle: 'marker', write: 'behind' }, flows: true },
   { scope: 'single-writer', rule: { single_writer: true }, flows: true },
-  { scope: 'one-order', rule: { order: 'scope', on_refusal: 'skip' }, flows: true, ordered: true },
+  { scope: 'one-order', rule: IN_ORDER, flows: true, ordered: true },
   { scope: 'one-order-holds', rule: { order: 'scope' }, ordered: true },
   { scope: 'holds', rule: { on_refusal: 'hold' } },
   { scope: 'coalesces', rule: { coalesce: true, write: 'behind' }, flows: true },
@@ -35,6 +37,8 @@ const CASES: readonly ScopeCase[] = [
   { scope: 'parks-behind', rule: { conflict: 'park', write: 'behind' }, contested: true },
   { scope: 'remote-wins', rule: { conflict: 'remote-wins' }, contested: true },
   { scope: 'remote-wins-behind', rule: { conflict: 'remote-wins', write: 'behind' }, contested: true },
+  { scope: 'parks-in-order', rule: { ...IN_ORDER, conflict: 'park' }, contested: true, ordered: true },
+  { scope: 'loses-in-order', rule: { ...IN_ORDER, conflict: 'remote-wins' }, contested: true, ordered: true },
   { scope: 'expires', rule: { expire_ms: 400, write: 'behind' } },
   { scope: 'expires-in-order', rule: { expire_ms: 400, order: 'scope' }, ordered: true },
   { scope: 'drops-oldest', rule: { overflow: 'drop-oldest', write: 'behind' } },

@@ -24,8 +24,10 @@ const PAUSE_MS = 60;
 const ELSEWHERE_PAUSE_MS = 100;
 
 export interface Writers {
-  /** Stops them, and waits until every call is answered or its connection gone. */
-  stop(): Promise<void>;
+  /** They write no more. */
+  end(): void;
+  /** Waits until every call is answered or its connection gone. */
+  ended(): Promise<void>;
 }
 
 /** Workers that write without pause: bursts to any key of any scope, whatever the others do; and somebody elsewhere. */
@@ -44,8 +46,8 @@ export function startWriters(
     working.push(writeElsewhere(stopped.signal, remote, contested, new SeededRandom(seed, WORKERS + 1)));
   }
   return {
-    stop: async () => {
-      stopped.abort();
+    end: () => stopped.abort(),
+    ended: async () => {
       await Promise.all(working);
       await ledger.allTold();
     },

@@ -1,4 +1,4 @@
-import type { Accounts, Receipt, ReceiptStatus } from '../../src/replication/operator.js';
+import type { Accounts, QuarantineReason, Receipt, ReceiptStatus } from '../../src/replication/operator.js';
 import type { JournalEntry } from './remote-state.js';
 import type { ToldWrite } from './told-writes.js';
 
@@ -11,8 +11,8 @@ export interface Evidence {
   endings: ReadonlyMap<string, Receipt>;
   /** Scopes in which all keys have one order. */
   orderedScopes?: ReadonlySet<string>;
-  /** Receipts of writes that an operator has sent again, or perhaps has: at their lane's end. */
-  retried?: ReadonlySet<string>;
+  /** Writes that an operator has sent again, or perhaps has, by receipt, and why they were in quarantine. */
+  retried?: ReadonlyMap<string, QuarantineReason>;
   /** What the gateway counts of all that it accepted. */
   accounts: Accounts;
 }
@@ -143,7 +143,9 @@ class Trial {
       case 'accepted': {
         const ending = this.evidence.endings.get(told.receipt);
         const why = `${told.receipt} ${ending?.status} ${ending?.reason ?? ''}`;
-        if (this.isRetried(write)) return { ...boundsOfRetried(ending), why };
+        const retried = this.evidence.retried?.get(told.receipt);
+        // It may have been executed before, too, unless that is certain.
+        if (retried) return { least: 0, most: NEVER_DONE.includes(retried) ? 1 : 2, why };
         return { ...boundsOfEnding(ending), why };
       }
     }
@@ -174,13 +176,14 @@ class Trial {
       const { write, entry } = execution;
       if (entry.key !== key) continue;
       const isAbsent = entry.after === undefined;
-      const isOwn = write.worker === worker && isAccepted(execution);
+      const isOwn = write.worker === worker && isAccepted(execution) && !this.isRetried(write);
       if (isOwn && write.id > id) return wasAbsent;
       wasAbsent = isAbsent || (wasAbsent && !isOwn);
     }
     return wasAbsent;
   }
 
+  /** Its turn was another one then. */
   private isRetried({ told }: ToldWrite): boolean {
     return told.kind === 'accepted' && this.evidence.retried?.has(told.receipt) === true;
   }
@@ -209,11 +212,6 @@ function boundsOfEnding(ending: Receipt | undefined): Omit<Bounds, 'why'> {
     default:
       return { least: 0, most: 1 };
   }
-}
-
-/** One whose outcome was unknown may have been executed before it was sent again. */
-function boundsOfRetried(ending: Receipt | undefined): Omit<Bounds, 'why'> {
-  return ending?.status === 'superseded' ? { least: 0, most: 2 } : boundsOfEnding(ending);
 }
 
 /** Whether the gateway has answered for it, or sent it from its log. */
